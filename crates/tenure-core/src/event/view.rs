@@ -1,0 +1,118 @@
+//! A fact as a fold sees it: borrowed, with the body left undecoded.
+
+use serde_json::{Map, Value};
+
+use super::Kind;
+use crate::id::{CustomerId, EventId};
+use crate::json;
+use crate::money::Money;
+use crate::time::Timestamp;
+
+/// A borrowed fact in its current schema. The same fold runs over facts in memory, rows of a store and columns of an
+/// archive, because all of them can lend this.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EventView<'a> {
+    /// Identity and idempotency key.
+    pub id: EventId,
+    /// The customer whom it is recorded on.
+    pub customer: CustomerId,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Which fact.
+    pub kind: Kind,
+    /// The stable name of the kind, also of one that this build does not know.
+    pub kind_name: &'a str,
+    /// What it is about.
+    pub subject: Option<&'a str>,
+    /// The money in it.
+    pub amount: Option<Money>,
+    /// The number in it.
+    pub number: Option<i64>,
+    /// Through which channel.
+    pub channel: Option<&'a str>,
+    /// Who acted on our side.
+    pub actor: Option<&'a str>,
+    /// The body: a canonical JSON object, or nothing.
+    pub data: &'a str,
+}
+
+/// Place of a fact in its customer's canonical order: by instant, then by id. Never by position, so the order of
+/// arrival cannot matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct FactKey {
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Identity.
+    pub id: EventId,
+}
+
+impl<'a> EventView<'a> {
+    /// Place in the customer's canonical order.
+    pub const fn key(&self) -> FactKey {
+        FactKey { occurred_at: self.occurred_at, id: self.id }
+    }
+
+    /// The properties of the body, decoded now.
+    pub fn properties(&self) -> Map<String, Value> {
+        // What is stored was checked at the border; an unreadable body has no properties.
+        match serde_json::from_str(self.data) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        }
+    }
+
+    /// One value of the fact by name: a header field (`kind`, `subject`, `number`, `channel`, `actor`, `currency`,
+    /// `amount` in minor units, `occurred_at`), else a property of the body. None if the fact does not have it.
+    pub fn value(&self, name: &str) -> Option<Value> {
+        match name {
+            "kind" => Some(self.kind_name.into()),
+            "subject" => self.subject.map(Value::from),
+            "channel" => self.channel.map(Value::from),
+            "actor" => self.actor.map(Value::from),
+            "number" => self.number.map(Value::from),
+            "amount" => self.amount.map(|money| money.minor.into()),
+            "currency" => self.amount.map(|money| money.currency.code().into()),
+            "occurred_at" => Some(self.occurred_at.to_string().into()),
+            _ if self.data.is_empty() => None,
+            _ => self.properties().remove(name).filter(|value| !value.is_null()),
+        }
+    }
+
+    /// Whether two facts say the same. The context plays no part in it.
+    pub fn same_content(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    /// Text and fields as one canonical JSON line, for hashes and messages.
+    pub fn to_line(&self) -> String {
+        json::canonical(&self.to_json())
+    }
+
+    /// The fact as interchange JSON with the customer as a UUID.
+    pub fn to_json(&self) -> Value {
+        let mut line = Map::new();
+        line.insert("id".into(), self.id.to_string().into());
+        line.insert("customer".into(), self.customer.to_string().into());
+        line.insert("occurred_at".into(), self.occurred_at.to_string().into());
+        line.insert("kind".into(), self.kind_name.into());
+        let texts = [("subject", self.subject), ("channel", self.channel), ("actor", self.actor)];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                line.insert(name.into(), text.into());
+            }
+        }
+        if let Some(money) = self.amount {
+            let mut amount = Map::new();
+            amount.insert("minor".into(), money.minor.into());
+            amount.insert("currency".into(), money.currency.code().into());
+            line.insert("amount".into(), amount.into());
+        }
+        if let Some(number) = self.number {
+            line.insert("number".into(), number.into());
+        }
+        if !self.data.is_empty() {
+            line.insert("data".into(), self.properties().into());
+        }
+        line.into()
+    }
+}

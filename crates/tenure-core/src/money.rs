@@ -1,0 +1,238 @@
+//! Money in integer minor units, read from decimal text, never from floats.
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An ISO 4217 currency, such as `USD`, `CNY`, `JPY` or `KWD`.
+///
+/// # Example
+/// ```
+/// use tenure_core::Currency;
+/// let yen: Currency = "JPY".parse()?;
+/// assert_eq!((yen.code(), yen.decimals()), ("JPY", 0));
+/// assert!("usd".parse::<Currency>().is_err());
+/// # Ok::<(), tenure_core::MoneyError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// The three-letter code.
+    pub fn code(&self) -> &str {
+        // The three bytes are ASCII capitals: `from_str` lets no others in.
+        core::str::from_utf8(&self.0).unwrap_or("XXX")
+    }
+
+    /// How many decimals its amounts have: 0 (JPY) to 4.
+    pub fn decimals(self) -> u32 {
+        iso_currency::Currency::from_code(self.code()).and_then(iso_currency::Currency::exponent).unwrap_or(0).into()
+    }
+}
+
+impl FromStr for Currency {
+    type Err = MoneyError;
+
+    fn from_str(code: &str) -> Result<Self, MoneyError> {
+        let known = iso_currency::Currency::from_code(code).is_some();
+        match <[u8; 3]>::try_from(code.as_bytes()) {
+            Ok(bytes) if known => Ok(Self(bytes)),
+            _ => Err(MoneyError::Currency { code: code.into() }),
+        }
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = MoneyError;
+
+    fn try_from(code: String) -> Result<Self, MoneyError> {
+        code.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.code().into()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// An amount of one currency in its minor units (cents, fen, fils): exact, `i64`, may be negative.
+///
+/// # Example
+/// ```
+/// use tenure_core::Money;
+/// let price = Money::parse("14.77", "USD".parse()?)?;
+/// assert_eq!(price.minor, 1_477);
+/// assert_eq!(price.to_string(), "14.77 USD");
+/// assert!(Money::parse("14.777", "USD".parse()?).is_err()); // a cent has no tenths
+/// assert!(Money::parse("NaN", "USD".parse()?).is_err());
+/// # Ok::<(), tenure_core::MoneyError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    /// The amount in minor units of `currency`.
+    pub minor: i64,
+    /// What it is an amount of.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// `minor` units of `currency`.
+    pub const fn from_minor(minor: i64, currency: Currency) -> Self {
+        Self { minor, currency }
+    }
+
+    /// Reads a plain decimal such as `-14.77`: an optional sign, digits, and at most as many decimals as the
+    /// currency has (further ones may only be zeros).
+    ///
+    /// # Errors
+    /// [`MoneyError::Decimal`] for anything else (an exponent, a thousands separator, `NaN`, too many decimals),
+    /// [`MoneyError::Overflow`] beyond ±2^63 minor units.
+    pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        let refuse = |why| MoneyError::Decimal { text: text.chars().take(40).collect(), currency, why };
+        let overflow = || MoneyError::Overflow { text: text.chars().take(40).collect(), currency };
+        let (negative, digits) = match text.as_bytes().first() {
+            Some(b'-') => (true, text.get(1..).unwrap_or("")),
+            Some(b'+') => (false, text.get(1..).unwrap_or("")),
+            _ => (false, text),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !is_digits(whole) || !is_digits(fraction) {
+            return Err(refuse("write a plain decimal such as 14.77"));
+        }
+        let decimals = currency.decimals() as usize;
+        if fraction.bytes().skip(decimals).any(|b| b != b'0') {
+            return Err(refuse("it has more decimals than the currency"));
+        }
+        let padded = fraction.bytes().chain(core::iter::repeat(b'0')).take(decimals);
+        let mut minor: i64 = 0;
+        for digit in whole.bytes().chain(padded) {
+            let digit = i64::from(digit - b'0');
+            minor = minor
+                .checked_mul(10)
+                .and_then(|m| if negative { m.checked_sub(digit) } else { m.checked_add(digit) })
+                .ok_or_else(overflow)?;
+        }
+        Ok(Self { minor, currency })
+    }
+
+    /// The amount as a plain decimal without the currency: `-14.77`.
+    ///
+    /// # Laws
+    /// `Money::parse(&m.to_decimal(), m.currency) == Ok(m)` for every amount.
+    pub fn to_decimal(self) -> String {
+        decimal(i128::from(self.minor), self.currency)
+    }
+}
+
+/// A sum of minor units, which may be wider than one amount, as a plain decimal of its currency.
+pub fn decimal(minor: i128, currency: Currency) -> String {
+    let decimals = currency.decimals() as usize;
+    let sign = if minor < 0 { "-" } else { "" };
+    let digits = format!("{:0>width$}", minor.unsigned_abs(), width = decimals + 1);
+    match digits.split_at_checked(digits.len() - decimals) {
+        Some((whole, fraction)) if decimals > 0 => format!("{sign}{whole}.{fraction}"),
+        _ => format!("{sign}{digits}"),
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.to_decimal(), self.currency)
+    }
+}
+
+/// Why a text is not an amount of money.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MoneyError {
+    /// Not an ISO 4217 code. **What to do:** write three capitals, such as `USD` or `CNY`.
+    #[error("\"{code}\" is not an ISO 4217 currency code")]
+    Currency {
+        /// What was read.
+        code: Box<str>,
+    },
+    /// Not a plain decimal of this currency.
+    #[error("\"{text}\" is not an amount in {currency}: {why}")]
+    Decimal {
+        /// What was read, cut to forty characters.
+        text: Box<str>,
+        /// The currency it was read for.
+        currency: Currency,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Too large for 64 bits of minor units.
+    #[error("\"{text}\" {currency} does not fit: at most ±9223372036854775807 minor units")]
+    Overflow {
+        /// What was read, cut to forty characters.
+        text: Box<str>,
+        /// The currency it was read for.
+        currency: Currency,
+    },
+    /// No rate on or before the day. **What to do:** add a `[[rate]]` to the policy.
+    #[error("no rate from {from} to {to} on or before {date}")]
+    MissingRate {
+        /// The currency of the amount.
+        from: Currency,
+        /// The currency asked for.
+        to: Currency,
+        /// The local day of the fact.
+        date: chrono::NaiveDate,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn currency(code: &str) -> Currency {
+        code.parse().unwrap()
+    }
+
+    #[test]
+    fn decimals_follow_the_currency() {
+        assert_eq!(Money::parse("12", currency("JPY")).unwrap().minor, 12);
+        assert_eq!(Money::parse("0.5", currency("CNY")).unwrap().minor, 50);
+        assert_eq!(Money::parse("1.234", currency("KWD")).unwrap().minor, 1_234);
+        assert_eq!(Money::parse("12.000", currency("JPY")).unwrap().minor, 12);
+        assert_eq!(Money::from_minor(-5, currency("USD")).to_decimal(), "-0.05");
+    }
+
+    #[test]
+    fn what_is_not_a_plain_decimal_is_refused() {
+        for bad in ["", "-", ".", "1.", ".5", "1e3", "inf", "NaN", "1,000.00", "1.005", "--1", " 1", "１", "0x10"] {
+            assert!(Money::parse(bad, currency("USD")).is_err(), "{bad:?}");
+        }
+        assert!(matches!(
+            Money::parse("92233720368547758.08", currency("USD")),
+            Err(MoneyError::Overflow { .. })
+        ));
+        assert_eq!(Money::parse("-92233720368547758.08", currency("USD")).unwrap().minor, i64::MIN);
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(minor in any::<i64>(), code in prop_oneof![Just("USD"), Just("JPY"), Just("KWD")]) {
+            let money = Money::from_minor(minor, currency(code));
+            prop_assert_eq!(Money::parse(&money.to_decimal(), money.currency).unwrap(), money);
+        }
+    }
+}
