@@ -119,7 +119,9 @@ impl CustomerKey {
             return refuse("the value has a control character, or white space at an end");
         }
         if value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) {
-            return refuse("it looks like an e-mail address; keep those in identity_linked, where they can be erased");
+            return refuse(
+                "it looks like an e-mail address; keep those in identity_linked, where they can be erased",
+            );
         }
         let key = format!("{namespace}:{value}");
         if key.len() > Self::MAX_BYTES {

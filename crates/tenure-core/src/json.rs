@@ -15,6 +15,8 @@ pub const MAX_DEPTH: usize = 32;
 pub const MAX_NAMES: usize = 1_000;
 /// The longest text of one string in bytes.
 pub const MAX_TEXT_BYTES: usize = 65_536;
+/// The longest body of a fact in bytes, as canonical JSON.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Reads one JSON value strictly.
 ///
@@ -201,7 +203,10 @@ impl<'de> Visitor<'de> for Strict {
                 return Err(de::Error::custom(format_args!("more than {MAX_NAMES} names in one object")));
             }
             if map.contains_key(&name) {
-                return Err(de::Error::custom(format_args!("the name \"{}\" twice in one object", name.escape_debug())));
+                return Err(de::Error::custom(format_args!(
+                    "the name \"{}\" twice in one object",
+                    name.escape_debug()
+                )));
             }
             map.insert(name, access.next_value_seed(deeper)?);
         }
@@ -218,8 +223,18 @@ mod tests {
     fn what_two_programs_could_read_differently_is_refused() {
         let deep = format!("{}1{}", "[".repeat(33), "]".repeat(33));
         for bad in [
-            "", "{", r#"{"a":1,"a":1}"#, r#""\u0000""#, r#""\ud800""#, "1e400", "123456789012345678901", "NaN", "[1,]",
-            "1 2", "\u{feff}1", deep.as_str(),
+            "",
+            "{",
+            r#"{"a":1,"a":1}"#,
+            r#""\u0000""#,
+            r#""\ud800""#,
+            "1e400",
+            "123456789012345678901",
+            "NaN",
+            "[1,]",
+            "1 2",
+            "\u{feff}1",
+            deep.as_str(),
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
@@ -244,7 +259,8 @@ mod tests {
         leaf.prop_recursive(4, 24, 5, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::btree_map("[^\0]{0,4}", inner, 0..5).prop_map(|map| map.into_iter().collect()),
+                prop::collection::btree_map("[^\0]{0,4}", inner, 0..5)
+                    .prop_map(|map| map.into_iter().collect()),
             ]
         })
     }

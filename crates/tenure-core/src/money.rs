@@ -28,7 +28,10 @@ impl Currency {
 
     /// How many decimals its amounts have: 0 (JPY) to 4.
     pub fn decimals(self) -> u32 {
-        iso_currency::Currency::from_code(self.code()).and_then(iso_currency::Currency::exponent).unwrap_or(0).into()
+        iso_currency::Currency::from_code(self.code())
+            .and_then(iso_currency::Currency::exponent)
+            .unwrap_or(0)
+            .into()
     }
 }
 
@@ -218,7 +221,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_plain_decimal_is_refused() {
-        for bad in ["", "-", ".", "1.", ".5", "1e3", "inf", "NaN", "1,000.00", "1.005", "--1", " 1", "１", "0x10"] {
+        for bad in
+            ["", "-", ".", "1.", ".5", "1e3", "inf", "NaN", "1,000.00", "1.005", "--1", " 1", "１", "0x10"]
+        {
             assert!(Money::parse(bad, currency("USD")).is_err(), "{bad:?}");
         }
         assert!(matches!(

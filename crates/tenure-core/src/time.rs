@@ -77,7 +77,8 @@ impl Timestamp {
             [.., b'Z' | b'z'] => (text.get(..text.len() - 1).ok_or_else(shape)?, 0),
             [.., sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
                 let minutes = two_digits(*h1, *h2).zip(two_digits(*m1, *m2));
-                let (hours, minutes) = minutes.filter(|&(h, m)| m < 60 && h * 60 + m <= 840).ok_or_else(shape)?;
+                let (hours, minutes) =
+                    minutes.filter(|&(h, m)| m < 60 && h * 60 + m <= 840).ok_or_else(shape)?;
                 let offset = i64::from(hours * 60 + minutes);
                 let local = text.get(..text.len() - 6).ok_or_else(shape)?;
                 (local, if *sign == b'+' { offset } else { -offset })
@@ -164,8 +165,28 @@ impl LocalTime {
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         let shape = || TimeError::Shape { text: text.chars().take(40).collect() };
         let date_error = || TimeError::Date { text: text.chars().take(40).collect() };
-        let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T' | b't' | b' ', h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] =
-            text.as_bytes()
+        let [
+            y1,
+            y2,
+            y3,
+            y4,
+            b'-',
+            o1,
+            o2,
+            b'-',
+            d1,
+            d2,
+            b'T' | b't' | b' ',
+            h1,
+            h2,
+            b':',
+            m1,
+            m2,
+            b':',
+            s1,
+            s2,
+            rest @ ..,
+        ] = text.as_bytes()
         else {
             return Err(shape());
         };
@@ -192,7 +213,8 @@ impl LocalTime {
 }
 
 fn two_digits(tens: u8, ones: u8) -> Option<u32> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
+    (tens.is_ascii_digit() && ones.is_ascii_digit())
+        .then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
 }
 
 /// A span of elapsed time in whole microseconds, not negative; never a calendar month or year.
@@ -330,7 +352,10 @@ impl Zone {
             // A skipped hour: the offset in force before it.
             || {
                 let before = naive.checked_sub_signed(chrono::TimeDelta::hours(3)).unwrap_or(naive);
-                self.0.offset_from_local_datetime(&before).earliest().map_or(0, |offset| offset.fix().local_minus_utc())
+                self.0
+                    .offset_from_local_datetime(&before)
+                    .earliest()
+                    .map_or(0, |offset| offset.fix().local_minus_utc())
             },
             |offset| offset.fix().local_minus_utc(),
         );
@@ -343,11 +368,19 @@ impl Zone {
     /// [`TimeError::Range`] outside the years 1970 to 9999.
     pub fn end_of_day(self, date: NaiveDate) -> Result<Timestamp, TimeError> {
         let out = || TimeError::Range { text: date.to_string().into() };
-        let last = LocalTime { micros: LocalTime::midnight(date).micros.checked_add(MICROS_PER_DAY).ok_or_else(out)? };
+        let last = LocalTime {
+            micros: LocalTime::midnight(date).micros.checked_add(MICROS_PER_DAY).ok_or_else(out)?,
+        };
         match self.instant(last) {
             Ok(next) => next.0.checked_sub(1).and_then(Timestamp::from_micros).ok_or_else(out),
             // Only the last day that there is has no next one.
-            Err(error) => if date.year() == 9_999 { Ok(Timestamp::MAX) } else { Err(error) },
+            Err(error) => {
+                if date.year() == 9_999 {
+                    Ok(Timestamp::MAX)
+                } else {
+                    Err(error)
+                }
+            }
         }
     }
 
@@ -454,10 +487,23 @@ mod tests {
     #[test]
     fn what_is_not_an_instant_is_refused() {
         for bad in [
-            "", "Z", "2020", "2020-02-30T00:00:00Z", "2020-13-01T00:00:00Z", "2020-01-01T24:00:01Z",
-            "2020-01-01T00:00:61Z", "2020-01-01T00:00:00", "2020-01-01T00:00:00+23:59", "2020-01-01T00:00:00+8:00",
-            "2020-01-01T00:00:00.Z", "1969-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z",
-            "2020-01-01T00:00:00+08:00x", "２020-01-01T00:00:00Z", "+2020-01-01T00:00:00Z",
+            "",
+            "Z",
+            "2020",
+            "2020-02-30T00:00:00Z",
+            "2020-13-01T00:00:00Z",
+            "2020-01-01T24:00:01Z",
+            "2020-01-01T00:00:61Z",
+            "2020-01-01T00:00:00",
+            "2020-01-01T00:00:00+23:59",
+            "2020-01-01T00:00:00+8:00",
+            "2020-01-01T00:00:00.Z",
+            "1969-12-31T23:59:59Z",
+            "10000-01-01T00:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "2020-01-01T00:00:00+08:00x",
+            "２020-01-01T00:00:00Z",
+            "+2020-01-01T00:00:00Z",
         ] {
             assert!(Timestamp::parse(bad).is_err(), "{bad:?}");
         }

@@ -492,7 +492,9 @@ impl CustomerEvent {
                 Survey::Csat => refuse("number", "a CSAT score is 1 to 5"),
                 Survey::Ces => refuse("number", "a CES score is 1 to 7"),
             },
-            Self::ReviewPosted { stars, .. } if !(1..=5).contains(stars) => refuse("number", "stars are 1 to 5"),
+            Self::ReviewPosted { stars, .. } if !(1..=5).contains(stars) => {
+                refuse("number", "stars are 1 to 5")
+            }
             Self::PointsEarned { points, .. } | Self::PointsRedeemed { points, .. } if *points < 0 => {
                 refuse("number", "points are not negative")
             }

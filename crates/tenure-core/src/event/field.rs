@@ -157,9 +157,8 @@ impl<T: DeserializeOwned + Absent> Slot<data> for T {
     fn take(wire: &Wire, name: &'static str) -> Result<Self, FactError> {
         match wire.data.get(name) {
             None | Some(Value::Null) => T::absent().ok_or_else(|| wire.missing(&format!("data.{name}"))),
-            Some(value) => {
-                T::deserialize(value).map_err(|error| wire.refuse(&format!("data.{name}"), &error.to_string()))
-            }
+            Some(value) => T::deserialize(value)
+                .map_err(|error| wire.refuse(&format!("data.{name}"), &error.to_string())),
         }
     }
 }

@@ -62,7 +62,8 @@ impl Line {
     /// [`LineError`] naming the field.
     pub fn from_object(mut map: Map<String, Value>, namespace: &str) -> Result<Self, LineError> {
         let mut take = |name: &'static str| map.remove(name).filter(|value| !value.is_null());
-        let required = |name: &'static str, value: Option<String>| value.ok_or(LineError::Missing { field: name });
+        let required =
+            |name: &'static str, value: Option<String>| value.ok_or(LineError::Missing { field: name });
 
         let id = text("id", take("id"))?.map(|text| text.parse()).transpose().map_err(id_error("id"))?;
         let customer = required("customer", text("customer", take("customer"))?)?;
@@ -70,12 +71,14 @@ impl Line {
         let occurred_at = required("occurred_at", text("occurred_at", take("occurred_at"))?)?;
         let occurred_at = Timestamp::parse(&occurred_at).map_err(time_error("occurred_at"))?;
         let recorded_at = text("recorded_at", take("recorded_at"))?;
-        let recorded_at = recorded_at.map(|t| Timestamp::parse(&t)).transpose().map_err(time_error("recorded_at"))?;
+        let recorded_at =
+            recorded_at.map(|t| Timestamp::parse(&t)).transpose().map_err(time_error("recorded_at"))?;
         let kind = required("kind", text("kind", take("kind"))?)?;
         let mut wire = Wire::new(Kind::named(&kind).unwrap_or(Kind::Foreign));
         wire.kind = kind.into();
         if let Some(schema) = integer("schema", take("schema"))? {
-            wire.schema = u16::try_from(schema).map_err(|_| LineError::Type { field: "schema", expected: "1 to 65535" })?;
+            wire.schema = u16::try_from(schema)
+                .map_err(|_| LineError::Type { field: "schema", expected: "1 to 65535" })?;
         }
         wire.subject = text("subject", take("subject"))?;
         wire.amount = take("amount").map(|value| money(value)).transpose()?;
@@ -122,7 +125,9 @@ impl RecordedView<'_> {
     pub fn to_line(&self) -> String {
         let Value::Object(mut line) = self.event.to_json() else { return String::new() };
         line.insert("customer".into(), self.shown_customer().into());
-        line.insert("schema".into(), self.schema.into());
+        // What is shown is the fact brought to the current schema.
+        let current = if self.event.kind == Kind::Foreign { self.schema } else { self.event.kind.schema() };
+        line.insert("schema".into(), current.into());
         if let Ok(context @ Value::Object(_)) = serde_json::from_str(self.context) {
             line.insert("context".into(), context);
         }

@@ -22,7 +22,7 @@ pub use upcast::{Upcaster, UpcasterError, Upcasters};
 pub use view::{EventView, FactKey};
 pub use wire::{FactError, Wire};
 
-use crate::id::{Customer, CustomerId, CustomerKey, EventId};
+use crate::id::{Customer, CustomerId, CustomerKey, EventId, Position, Version};
 use crate::json;
 use crate::money::Money;
 use crate::time::{Duration, Timestamp};
@@ -67,7 +67,12 @@ impl Event {
     ///
     /// # Errors
     /// [`FactError`] as [`CustomerEvent::check`] says, or for a text that is empty, too long or holds a NUL.
-    pub fn new(id: EventId, customer: Customer, occurred_at: Timestamp, fact: CustomerEvent) -> Result<Self, FactError> {
+    pub fn new(
+        id: EventId,
+        customer: Customer,
+        occurred_at: Timestamp,
+        fact: CustomerEvent,
+    ) -> Result<Self, FactError> {
         Self::from_wire(id, customer, occurred_at, fact.to_wire())
     }
 
@@ -94,12 +99,26 @@ impl Event {
             let data = data_text(&new.data);
             upcast = Some(Box::new((new, data)));
         }
-        if kind == Kind::IdentityMerged && merged_customer(&wire).is_some_and(|other| other == customer.id()) {
+        if kind == Kind::IdentityMerged && merged_customer(&wire).is_some_and(|other| other == customer.id())
+        {
             return Err(wire.refuse("subject", "a customer cannot be merged with itself"));
         }
         let stored_data = data_text(&wire.data);
+        if stored_data.len() > json::MAX_BODY_BYTES {
+            return Err(wire.refuse("data", "the body is longer than 1 MiB"));
+        }
         let context = Context::default();
-        Ok(Self { id, customer, occurred_at, kind, channel: None, context, stored: wire, stored_data, upcast })
+        Ok(Self {
+            id,
+            customer,
+            occurred_at,
+            kind,
+            channel: None,
+            context,
+            stored: wire,
+            stored_data,
+            upcast,
+        })
     }
 
     /// The same fact through a channel: `web`, `store`, `phone`.
@@ -147,6 +166,24 @@ impl Event {
     /// The canonical text of the stored body; empty without properties.
     pub fn stored_data(&self) -> &str {
         &self.stored_data
+    }
+
+    /// The borrowed fact at the place that a store gave it. `context` is [`Context::to_text`] of its context.
+    pub fn recorded<'a>(
+        &'a self,
+        (position, version): (Position, Version),
+        recorded_at: Timestamp,
+        context: &'a str,
+    ) -> RecordedView<'a> {
+        RecordedView {
+            event: self.view(),
+            position,
+            version,
+            recorded_at,
+            schema: self.stored.schema,
+            customer_key: self.customer.key().map(CustomerKey::as_str),
+            context,
+        }
     }
 
     /// The fact, typed, in the current schema.
@@ -216,6 +253,11 @@ impl Context {
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// As stores keep it: a JSON object, or nothing where nothing is known.
+    pub fn to_text(&self) -> String {
+        if self.is_empty() { String::new() } else { serde_json::to_string(self).unwrap_or_default() }
     }
 }
 
@@ -322,9 +364,9 @@ pub struct RecordedView<'a> {
     /// The fact.
     pub event: EventView<'a>,
     /// Place in the log.
-    pub position: crate::id::Position,
+    pub position: Position,
     /// Place in the customer's stream.
-    pub version: crate::id::Version,
+    pub version: Version,
     /// When the store learnt it.
     pub recorded_at: Timestamp,
     /// The schema version that the body is stored in.
@@ -355,9 +397,4 @@ impl RecordedView<'_> {
     pub fn shown_customer(&self) -> String {
         self.customer_key.map_or_else(|| self.event.customer.to_string(), Into::into)
     }
-}
-
-/// The external key as text where there is one.
-pub(crate) fn key_text(customer: &Customer) -> Option<&str> {
-    customer.key().map(CustomerKey::as_str)
 }

@@ -184,7 +184,10 @@ mod tests {
         let new = |steps: &[Upcaster], n| Upcasters::new(steps, current(n)).map(|_| ());
         assert_eq!(new(&[step(1, 2), step(2, 4), step(3, 4)], 4), Ok(()));
         assert!(matches!(new(&[step(1, 2)], 3), Err(UpcasterError::Gap { version: 2, .. })));
-        assert!(matches!(new(&[step(1, 2), step(2, 1)], 2), Err(UpcasterError::Cycle { from: 2, to: 1, .. })));
+        assert!(matches!(
+            new(&[step(1, 2), step(2, 1)], 2),
+            Err(UpcasterError::Cycle { from: 2, to: 1, .. })
+        ));
         assert!(matches!(new(&[step(1, 3)], 2), Err(UpcasterError::Beyond { to: 3, .. })));
         assert!(matches!(new(&[step(1, 2), step(1, 2)], 2), Err(UpcasterError::Twice { from: 1, .. })));
     }

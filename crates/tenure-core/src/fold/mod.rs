@@ -1,0 +1,190 @@
+//! Folding: a customer's state is a pure function of the customer's facts, taken in canonical order.
+
+mod snapshot;
+mod states;
+mod up_to;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use snapshot::{Snapshot, SnapshotError};
+pub use states::{Folded, Partition, States};
+pub use up_to::UpTo;
+
+use crate::event::EventView;
+use crate::time::Timestamp;
+
+/// A pure left fold over one customer's history.
+///
+/// `apply` cannot fail: what the log accepted is a fact. Facts come in canonical order, each once; corrections never
+/// come. Time enters `view` alone, as an argument, and is never earlier than the last fact applied: to ask about the
+/// past, fold the history cut at `as_of`, or wrap the projection in [`UpTo`].
+///
+/// A tuple of projections is a projection, so one pass computes everything that was asked for.
+///
+/// # Laws
+/// The state depends on the *set* of facts: facts of one instant may have any ids.
+///
+/// # Example
+/// ```
+/// use tenure_core::fold::{Fingerprint, Projection};
+/// use tenure_core::{EventView, Kind, Timestamp};
+///
+/// /// How many orders a customer has placed.
+/// struct Orders;
+///
+/// impl Projection for Orders {
+///     type State = u32;
+///     type View = u32;
+///     fn init(&self) -> u32 { 0 }
+///     fn apply(&self, orders: &mut u32, fact: &EventView<'_>) {
+///         *orders += u32::from(fact.kind == Kind::OrderPlaced);
+///     }
+///     fn view(&self, orders: &u32, _as_of: Timestamp) -> u32 { *orders }
+///     fn fingerprint(&self) -> Fingerprint { Fingerprint::of("orders", 1, &()) }
+/// }
+/// assert_eq!(Orders.view(&Orders.init(), Timestamp::MIN), 0);
+/// ```
+pub trait Projection {
+    /// What is remembered of a customer: compact, and equal for equal histories.
+    type State: Clone + PartialEq + core::fmt::Debug + Serialize + DeserializeOwned + Send + Sync;
+    /// What a caller reads.
+    type View;
+
+    /// The state before the first fact.
+    fn init(&self) -> Self::State;
+
+    /// Takes the next fact in.
+    fn apply(&self, state: &mut Self::State, fact: &EventView<'_>);
+
+    /// What the state means at an instant that is not earlier than its last fact.
+    fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View;
+
+    /// The first instant after `after` at which silence alone changes the view; none if nothing does.
+    fn next_change(&self, state: &Self::State, after: Timestamp) -> Option<Timestamp> {
+        let _ = (state, after);
+        None
+    }
+
+    /// What a kept state depends on: the shape of the state and the policy. Another one, another state.
+    fn fingerprint(&self) -> Fingerprint;
+
+    /// Whether a state read from outside has the shape that this projection makes.
+    fn fits(&self, state: &Self::State) -> bool {
+        let _ = state;
+        true
+    }
+}
+
+/// Hash of what a state depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of a projection by name, version of its state's shape, and policy.
+    pub fn of(name: &str, schema: u32, policy: &impl Serialize) -> Self {
+        // A policy of plain data always has a JSON form; one that has none falls back to its name alone.
+        let policy =
+            serde_json::to_value(policy).map(|value| crate::json::canonical(&value)).unwrap_or_default();
+        Self(*blake3::hash(format!("{name}\0{schema}\0{policy}").as_bytes()).as_bytes())
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(*blake3::hash(&[self.0, other.0].concat()).as_bytes())
+    }
+}
+
+impl<P: Projection + ?Sized> Projection for &P {
+    type State = P::State;
+    type View = P::View;
+
+    fn init(&self) -> Self::State {
+        (**self).init()
+    }
+
+    fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
+        (**self).apply(state, fact);
+    }
+
+    fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
+        (**self).view(state, as_of)
+    }
+
+    fn next_change(&self, state: &Self::State, after: Timestamp) -> Option<Timestamp> {
+        (**self).next_change(state, after)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        (**self).fingerprint()
+    }
+
+    fn fits(&self, state: &Self::State) -> bool {
+        (**self).fits(state)
+    }
+}
+
+macro_rules! compose {
+    ($($projection:ident $place:tt),+) => {
+        impl<$($projection: Projection),+> Projection for ($($projection,)+) {
+            type State = ($($projection::State,)+);
+            type View = ($($projection::View,)+);
+
+            fn init(&self) -> Self::State {
+                ($(self.$place.init(),)+)
+            }
+
+            #[inline]
+            fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
+                $(self.$place.apply(&mut state.$place, fact);)+
+            }
+
+            fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
+                ($(self.$place.view(&state.$place, as_of),)+)
+            }
+
+            fn next_change(&self, state: &Self::State, after: Timestamp) -> Option<Timestamp> {
+                [$(self.$place.next_change(&state.$place, after)),+].into_iter().flatten().min()
+            }
+
+            fn fingerprint(&self) -> Fingerprint {
+                let all = [$(self.$place.fingerprint()),+];
+                all.into_iter().fold(Fingerprint([0; 32]), Fingerprint::and)
+            }
+
+            fn fits(&self, state: &Self::State) -> bool {
+                $(self.$place.fits(&state.$place))&&+
+            }
+        }
+    };
+}
+compose!(A 0);
+compose!(A 0, B 1);
+compose!(A 0, B 1, C 2);
+compose!(A 0, B 1, C 2, D 3);
+compose!(A 0, B 1, C 2, D 3, E 4);
+compose!(A 0, B 1, C 2, D 3, E 4, F 5);
+
+/// Folds facts that are in canonical order already.
+///
+/// # Example
+/// ```
+/// use tenure_core::fold::fold;
+/// # use tenure_core::fold::{Fingerprint, Projection};
+/// # struct Facts;
+/// # impl Projection for Facts {
+/// #     type State = u32;
+/// #     type View = u32;
+/// #     fn init(&self) -> u32 { 0 }
+/// #     fn apply(&self, n: &mut u32, _: &tenure_core::EventView<'_>) { *n += 1 }
+/// #     fn view(&self, n: &u32, _: tenure_core::Timestamp) -> u32 { *n }
+/// #     fn fingerprint(&self) -> Fingerprint { Fingerprint::of("facts", 1, &()) }
+/// # }
+/// assert_eq!(fold(&Facts, []), 0);
+/// ```
+pub fn fold<'a, P: Projection>(projection: &P, facts: impl IntoIterator<Item = EventView<'a>>) -> P::State {
+    let mut state = projection.init();
+    for fact in facts {
+        projection.apply(&mut state, &fact);
+    }
+    state
+}

@@ -1,0 +1,278 @@
+//! The states of all customers, kept up to date as facts arrive in any order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Projection;
+use crate::event::{EventView, FactKey, RecordedView};
+use crate::id::{CustomerId, CustomerKey, Position};
+use crate::log::{Corrections, Cut, Log};
+use crate::time::Timestamp;
+
+/// A customer's state and the key of the last fact in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Folded<S> {
+    /// The state.
+    pub state: S,
+    /// The last fact in canonical order.
+    pub last: FactKey,
+}
+
+/// Which share of the customers somebody works on: number `index` of `of`. Customers that are one person are in one
+/// partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    index: u32,
+    of: u32,
+}
+
+impl Partition {
+    /// All customers.
+    pub const ALL: Self = Self { index: 0, of: 1 };
+
+    /// The `of` partitions of all customers; one if `of` is 0.
+    pub fn split(of: u32) -> impl Iterator<Item = Self> {
+        let of = of.max(1);
+        (0..of).map(move |index| Self { index, of })
+    }
+
+    /// Whether the person shown as this customer is in it.
+    pub fn holds(self, representative: CustomerId) -> bool {
+        let [.., a, b, c, d] = *representative.as_bytes();
+        self.of == 1 || u32::from_be_bytes([a, b, c, d]) % self.of == self.index
+    }
+}
+
+/// The states of all customers under one projection and one cut of the log.
+///
+/// Two moves keep it up to date: [`absorb`](Self::absorb) takes facts in the order of the log and applies those that
+/// follow their customer's last one; customers for whom that is not enough (a late fact, a void, a merge) become
+/// *stale*, and each is folded again once, however many late facts came, by [`refold`](Self::refold). So the same code
+/// serves a log in memory, a store's pages and a replay on several threads.
+///
+/// # Laws
+/// Whatever the order, duplication and batching of facts, the states after the last refold are those of one replay.
+#[derive(Clone, Debug)]
+pub struct States<P: Projection> {
+    projection: P,
+    cut: Cut,
+    partition: Partition,
+    corrections: Corrections,
+    customers: BTreeMap<CustomerId, Folded<P::State>>,
+    keys: BTreeMap<CustomerId, CustomerKey>,
+    stale: BTreeSet<CustomerId>,
+    scanned_to: Position,
+    latest: Option<Timestamp>,
+}
+
+impl<P: Projection> States<P> {
+    /// No customers yet; facts beyond the cut will be left out.
+    pub fn new(projection: P, cut: Cut) -> Self {
+        Self {
+            projection,
+            cut,
+            partition: Partition::ALL,
+            corrections: Corrections::new(),
+            customers: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            scanned_to: Position::START,
+            latest: None,
+        }
+    }
+
+    /// The same for one share of the customers.
+    #[must_use]
+    pub fn in_partition(self, partition: Partition) -> Self {
+        Self { partition, ..self }
+    }
+
+    /// The same with the corrections of the log known beforehand, so that a replay folds nobody twice for them.
+    #[must_use]
+    pub fn with_corrections(self, corrections: Corrections) -> Self {
+        Self { corrections, ..self }
+    }
+
+    /// The states of a whole log.
+    pub fn of_log(projection: P, cut: Cut, log: &Log) -> Self {
+        let mut corrections = Corrections::new();
+        for fact in log.facts().filter(|fact| fact.event.kind.corrects() && cut.holds(fact)) {
+            corrections.add(&fact.event);
+        }
+        let mut states = Self::new(projection, cut).with_corrections(corrections);
+        states.catch_up(log);
+        states
+    }
+
+    /// Takes in what a log has gained since the last time and folds again who needs it. Gives how many did.
+    pub fn catch_up(&mut self, log: &Log) -> usize {
+        let from = self.scanned_to;
+        self.absorb((from.0 + 1..=log.head().0).filter_map(|position| log.get(Position(position))));
+        let stale = self.take_stale();
+        for customer in &stale {
+            let members = self.corrections.members(*customer);
+            self.refold(*customer, members.iter().flat_map(|member| log.stream(*member)));
+        }
+        stale.len()
+    }
+
+    /// Takes facts in the order of the log. Those that are known already (by position) change nothing.
+    pub fn absorb<'a>(&mut self, facts: impl IntoIterator<Item = RecordedView<'a>>) {
+        for fact in facts {
+            if fact.position > self.scanned_to {
+                self.scanned_to = fact.position;
+                self.take(&fact);
+            }
+        }
+    }
+
+    /// Says that the log was looked through up to a position, where a filter or the end left no fact to absorb.
+    pub fn scanned(&mut self, to: Position) {
+        self.scanned_to = self.scanned_to.max(to);
+    }
+
+    #[inline]
+    fn take(&mut self, fact: &RecordedView<'_>) {
+        if !self.cut.holds(fact) {
+            return;
+        }
+        let event = &fact.event;
+        if event.kind.corrects() {
+            for customer in self.corrections.add(event) {
+                self.customers.remove(&customer);
+                self.mark_stale(self.corrections.representative(customer));
+            }
+            self.keep_key(fact);
+            return;
+        }
+        if self.corrections.is_voided(event.id, event.customer) {
+            return;
+        }
+        let customer = self.corrections.representative(event.customer);
+        if !self.partition.holds(customer) {
+            return;
+        }
+        self.latest = self.latest.max(Some(event.occurred_at));
+        if let Some(folded) = self.customers.get_mut(&customer) {
+            if event.key() > folded.last {
+                self.projection.apply(&mut folded.state, event);
+                folded.last = event.key();
+            } else {
+                self.customers.remove(&customer);
+                self.stale.insert(customer);
+            }
+        } else if !self.stale.contains(&customer) {
+            let mut state = self.projection.init();
+            self.projection.apply(&mut state, event);
+            self.customers.insert(customer, Folded { state, last: event.key() });
+            self.keep_key(fact);
+        }
+    }
+
+    fn mark_stale(&mut self, customer: CustomerId) {
+        if self.partition.holds(customer) {
+            self.customers.remove(&customer);
+            self.stale.insert(customer);
+        }
+    }
+
+    fn keep_key(&mut self, fact: &RecordedView<'_>) {
+        if let Some(text) = fact.customer_key
+            && !self.keys.contains_key(&fact.event.customer)
+            && let Ok(key) = text.parse()
+        {
+            self.keys.insert(fact.event.customer, key);
+        }
+    }
+
+    /// The customers (as representatives) who must be folded again, each once; then nobody is stale any more, and
+    /// the caller owes a [`refold`](Self::refold) for each.
+    pub fn take_stale(&mut self) -> BTreeSet<CustomerId> {
+        core::mem::take(&mut self.stale)
+    }
+
+    /// How many customers wait to be folded again.
+    pub fn stale(&self) -> &BTreeSet<CustomerId> {
+        &self.stale
+    }
+
+    /// Folds a customer again from all facts of all members, given in any order and as far as they are scanned.
+    pub fn refold<'a>(&mut self, customer: CustomerId, facts: impl IntoIterator<Item = RecordedView<'a>>) {
+        let mut history: Vec<EventView<'a>> = Vec::new();
+        for fact in facts {
+            if fact.position <= self.scanned_to && self.cut.holds(&fact) {
+                self.keep_key(&fact);
+                if self.corrections.admits(&fact.event) {
+                    history.push(fact.event);
+                }
+            }
+        }
+        history.sort_unstable_by_key(EventView::key);
+        self.customers.remove(&customer);
+        if let Some(last) = history.last() {
+            let last = last.key();
+            self.latest = self.latest.max(Some(last.occurred_at));
+            let state = super::fold(&self.projection, history);
+            self.customers.insert(customer, Folded { state, last });
+        }
+    }
+
+    /// What is folded.
+    pub const fn projection(&self) -> &P {
+        &self.projection
+    }
+
+    /// The cut that the states are under.
+    pub const fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    /// The corrections known.
+    pub const fn corrections(&self) -> &Corrections {
+        &self.corrections
+    }
+
+    /// Up to where the log was taken in.
+    pub const fn scanned_to(&self) -> Position {
+        self.scanned_to
+    }
+
+    /// The latest instant at which a folded fact happened; none without customers. A void may leave it too late.
+    pub const fn latest(&self) -> Option<Timestamp> {
+        self.latest
+    }
+
+    /// How many customers there are.
+    pub fn len(&self) -> usize {
+        self.customers.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.customers.is_empty()
+    }
+
+    /// The state of one customer, whichever of a person's customers it is.
+    pub fn get(&self, customer: CustomerId) -> Option<&Folded<P::State>> {
+        self.customers.get(&self.corrections.representative(customer))
+    }
+
+    /// All customers and their states, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (CustomerId, &Folded<P::State>)> {
+        self.customers.iter().map(|(customer, folded)| (*customer, folded))
+    }
+
+    /// How a customer is shown: the external key, else the UUID.
+    pub fn shown(&self, customer: CustomerId) -> String {
+        let key = self.keys.get(&customer).or_else(|| self.corrections.key(customer));
+        key.map_or_else(|| customer.to_string(), ToString::to_string)
+    }
+
+    /// Takes in the customers of another partition of the same log, projection and cut.
+    pub fn union(&mut self, other: Self) {
+        self.customers.extend(other.customers);
+        self.keys.extend(other.keys);
+        self.stale.extend(other.stale);
+        self.scanned_to = self.scanned_to.max(other.scanned_to);
+        self.latest = self.latest.max(other.latest);
+    }
+}

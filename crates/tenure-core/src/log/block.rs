@@ -1,0 +1,173 @@
+//! Facts packed row by row: what a log keeps in memory and what a store's page is made of.
+
+use crate::event::{EventView, Kind, RecordedView};
+use crate::id::{CustomerId, EventId, Position, Version};
+use crate::money::{Currency, Money};
+use crate::time::Timestamp;
+
+/// A sequence of recorded facts, packed: fixed-size rows and one arena of text.
+///
+/// It lends [`RecordedView`]s without allocating, so the same fold runs over a log in memory and over the pages of
+/// any store.
+///
+/// # Example
+/// ```
+/// use tenure_core::log::FactBlock;
+/// let block = FactBlock::new();
+/// assert_eq!(block.iter().count(), 0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FactBlock {
+    rows: Vec<Row>,
+    text: String,
+}
+
+/// The texts of a fact, in the order in which they lie in the arena.
+const TEXTS: usize = 7;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    id: EventId,
+    customer: CustomerId,
+    occurred_at: Timestamp,
+    recorded_at: Timestamp,
+    position: Position,
+    version: Version,
+    minor: i64,
+    number: i64,
+    /// Where the texts of this row begin in the arena, and how long each is.
+    text_start: u64,
+    text_bytes: [u32; TEXTS],
+    currency: Option<Currency>,
+    schema: u16,
+    kind: Kind,
+    present: u8,
+}
+
+const SUBJECT: u8 = 1;
+const CHANNEL: u8 = 1 << 1;
+const ACTOR: u8 = 1 << 2;
+const KEY: u8 = 1 << 3;
+const NUMBER: u8 = 1 << 4;
+
+impl FactBlock {
+    /// A block without facts.
+    pub const fn new() -> Self {
+        Self { rows: Vec::new(), text: String::new() }
+    }
+
+    /// How many facts it holds.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Bytes of memory in use, spare capacity left out.
+    pub fn bytes(&self) -> usize {
+        self.rows.len() * size_of::<Row>() + self.text.len()
+    }
+
+    /// Copies a fact to the end.
+    pub fn push(&mut self, fact: &RecordedView<'_>) {
+        let event = &fact.event;
+        let kind_name = if event.kind == Kind::Foreign { event.kind_name } else { "" };
+        let texts: [&str; TEXTS] = [
+            kind_name,
+            event.subject.unwrap_or_default(),
+            event.channel.unwrap_or_default(),
+            event.actor.unwrap_or_default(),
+            event.data,
+            fact.customer_key.unwrap_or_default(),
+            fact.context,
+        ];
+        let text_start = self.text.len() as u64;
+        // Each text of a checked fact is at most 1 MiB long.
+        let text_bytes = texts.map(|text| u32::try_from(text.len()).unwrap_or(u32::MAX));
+        for text in texts {
+            self.text.push_str(text);
+        }
+        let flag = |present: bool, bit: u8| if present { bit } else { 0 };
+        let present = flag(event.subject.is_some(), SUBJECT)
+            | flag(event.channel.is_some(), CHANNEL)
+            | flag(event.actor.is_some(), ACTOR)
+            | flag(fact.customer_key.is_some(), KEY)
+            | flag(event.number.is_some(), NUMBER);
+        self.rows.push(Row {
+            id: event.id,
+            customer: event.customer,
+            occurred_at: event.occurred_at,
+            recorded_at: fact.recorded_at,
+            position: fact.position,
+            version: fact.version,
+            minor: event.amount.map_or(0, |money| money.minor),
+            number: event.number.unwrap_or_default(),
+            text_start,
+            text_bytes,
+            currency: event.amount.map(|money| money.currency),
+            schema: fact.schema,
+            kind: event.kind,
+            present,
+        });
+    }
+
+    /// Takes all facts out and keeps the memory for the next ones.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.text.clear();
+    }
+
+    /// The fact at a place, from 0.
+    pub fn get(&self, index: usize) -> Option<RecordedView<'_>> {
+        self.rows.get(index).map(|row| self.lend(row))
+    }
+
+    /// The facts in their order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = RecordedView<'_>> + ExactSizeIterator {
+        self.rows.iter().map(|row| self.lend(row))
+    }
+
+    #[inline]
+    fn lend<'a>(&'a self, row: &Row) -> RecordedView<'a> {
+        let mut start = usize::try_from(row.text_start).unwrap_or(usize::MAX);
+        let [kind_name, subject, channel, actor, data, key, context] = row.text_bytes.map(|bytes| {
+            let end = start.saturating_add(bytes as usize);
+            let text = self.text.get(start..end).unwrap_or_default();
+            start = end;
+            text
+        });
+        let when = |bit: u8| row.present & bit != 0;
+        RecordedView {
+            event: EventView {
+                id: row.id,
+                customer: row.customer,
+                occurred_at: row.occurred_at,
+                kind: row.kind,
+                kind_name: if row.kind == Kind::Foreign { kind_name } else { row.kind.name() },
+                subject: when(SUBJECT).then_some(subject),
+                amount: row.currency.map(|currency| Money::from_minor(row.minor, currency)),
+                number: when(NUMBER).then_some(row.number),
+                channel: when(CHANNEL).then_some(channel),
+                actor: when(ACTOR).then_some(actor),
+                data,
+            },
+            position: row.position,
+            version: row.version,
+            recorded_at: row.recorded_at,
+            schema: row.schema,
+            customer_key: when(KEY).then_some(key),
+            context,
+        }
+    }
+}
+
+impl<'a> FromIterator<RecordedView<'a>> for FactBlock {
+    fn from_iter<I: IntoIterator<Item = RecordedView<'a>>>(facts: I) -> Self {
+        let mut block = Self::new();
+        facts.into_iter().for_each(|fact| block.push(&fact));
+        block
+    }
+}

@@ -1,0 +1,1 @@
+//! Per-customer projections, one concept per folder.

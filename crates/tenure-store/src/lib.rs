@@ -1,0 +1,1 @@
+//! The store contract, the store in memory, and replay on several threads.

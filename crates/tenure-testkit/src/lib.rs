@@ -1,0 +1,1 @@
+//! Strategies, laws, oracles and the conformance kit for stores.

@@ -1,0 +1,1 @@
+//! Where each customer stands: facts, an append-only log, pure projections.
