@@ -1,1 +1,7 @@
-//! Strategies, laws, oracles and the conformance kit for stores.
+//! Strategies, laws, oracles and the conformance kit for stores: public, for your own projections, rules and stores.
+
+mod everything;
+pub mod laws;
+pub mod strategies;
+
+pub use everything::{Everybody, Everything};

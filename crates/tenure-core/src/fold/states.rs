@@ -137,8 +137,12 @@ impl<P: Projection> States<P> {
         }
         let event = &fact.event;
         if event.kind.corrects() {
-            for customer in self.corrections.add(event) {
-                self.customers.remove(&customer);
+            let touched = self.corrections.add(event);
+            for customer in &touched {
+                self.customers.remove(customer);
+                self.stale.remove(customer);
+            }
+            for customer in touched {
                 self.mark_stale(self.corrections.representative(customer));
             }
             self.keep_key(fact);
