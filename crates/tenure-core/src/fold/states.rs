@@ -61,7 +61,6 @@ pub struct States<P: Projection> {
     keys: BTreeMap<CustomerId, CustomerKey>,
     stale: BTreeSet<CustomerId>,
     scanned_to: Position,
-    latest: Option<Timestamp>,
 }
 
 impl<P: Projection> States<P> {
@@ -76,7 +75,6 @@ impl<P: Projection> States<P> {
             keys: BTreeMap::new(),
             stale: BTreeSet::new(),
             scanned_to: Position::START,
-            latest: None,
         }
     }
 
@@ -155,7 +153,6 @@ impl<P: Projection> States<P> {
         if !self.partition.holds(customer) {
             return;
         }
-        self.latest = self.latest.max(Some(event.occurred_at));
         if let Some(folded) = self.customers.get_mut(&customer) {
             if event.key() > folded.last {
                 self.projection.apply(&mut folded.state, event);
@@ -214,7 +211,6 @@ impl<P: Projection> States<P> {
         self.customers.remove(&customer);
         if let Some(last) = history.last() {
             let last = last.key();
-            self.latest = self.latest.max(Some(last.occurred_at));
             let state = super::fold(&self.projection, history);
             self.customers.insert(customer, Folded { state, last });
         }
@@ -240,9 +236,9 @@ impl<P: Projection> States<P> {
         self.scanned_to
     }
 
-    /// The latest instant at which a folded fact happened; none without customers. A void may leave it too late.
-    pub const fn latest(&self) -> Option<Timestamp> {
-        self.latest
+    /// The latest instant at which a folded fact happened; none without customers.
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.customers.values().map(|folded| folded.last.occurred_at).max()
     }
 
     /// How many customers there are.
@@ -277,6 +273,5 @@ impl<P: Projection> States<P> {
         self.keys.extend(other.keys);
         self.stale.extend(other.stale);
         self.scanned_to = self.scanned_to.max(other.scanned_to);
-        self.latest = self.latest.max(other.latest);
     }
 }
