@@ -1,0 +1,223 @@
+//! CSV records: quoted cells, line numbers, and what to do when a quote goes astray.
+//!
+//! As RFC 4180 says: cells are parted by the delimiter, records by LF or CRLF; a cell that begins with `"` goes on to
+//! the next lone `"`, over delimiters and line ends, and `""` in it is one `"`. A quote inside a cell that does not
+//! begin with one stands for itself. Empty lines between records are skipped.
+//!
+//! A stray quote must not swallow the file. When a record does not work out (text after a closing quote, no closing
+//! quote before the end of the file or the size limit), only the line it began in is a bad row; the lines up to where
+//! reading stopped are read again, each for itself. So nothing is read more than three times.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead};
+
+use crate::error::RowError;
+use crate::lines::{Lines, MAX_RECORD_BYTES, PhysicalLine};
+
+/// The cells of one record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cells {
+    text: String,
+    /// Where each cell ends in `text`.
+    ends: Vec<usize>,
+}
+
+impl Cells {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = core::iter::once(0).chain(self.ends.iter().copied());
+        // The ends ascend and lie beside delimiters or quotes, which are ASCII: every slice exists.
+        starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
+    }
+
+    /// The cell of this index; empty if there is none.
+    pub(crate) fn cell(&self, index: usize) -> &str {
+        let end = self.ends.get(index).copied().unwrap_or_default();
+        let start =
+            index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default();
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+}
+
+/// One record, read or refused.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The physical line it begins in, from 1.
+    pub(crate) line: u64,
+    /// Its bytes without the line end; cut at the limit for an over-long one.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) cells: Result<Cells, RowError>,
+}
+
+/// Reads records one after the other.
+#[derive(Debug)]
+pub(crate) struct Records<R> {
+    lines: Lines<R>,
+    delimiter: u8,
+    /// Lines that a record without end had taken, to be read again.
+    again: VecDeque<PhysicalLine>,
+    /// Lines before this one are read each for itself: a quoted cell may not go on from them into the next.
+    alone_before: u64,
+}
+
+impl<R: BufRead> Records<R> {
+    pub(crate) const fn new(lines: Lines<R>, delimiter: u8) -> Self {
+        Self { lines, delimiter, again: VecDeque::new(), alone_before: 0 }
+    }
+
+    /// The physical line that is read next.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.again.front().map_or_else(|| self.lines.next_number(), |line| line.number)
+    }
+
+    fn next_line(&mut self) -> io::Result<Option<PhysicalLine>> {
+        match self.again.pop_front() {
+            Some(line) => Ok(Some(line)),
+            None => self.lines.next(),
+        }
+    }
+
+    /// The next record; none at the end of the file.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Record>> {
+        let first = loop {
+            match self.next_line()? {
+                None => return Ok(None),
+                Some(line) if line.content().is_empty() && !line.is_cut() => {}
+                Some(line) => break line,
+            }
+        };
+        let line = first.number;
+        if first.is_cut() {
+            let error = RowError::TooLong { bytes: first.length };
+            return Ok(Some(Record { line, bytes: first.bytes, cells: Err(error) }));
+        }
+        let mut scan = Scan::new(self.delimiter);
+        let mut rest: Vec<PhysicalLine> = Vec::new();
+        let mut size = first.bytes.len();
+        let mut step = scan.line(&first);
+        let error = loop {
+            let opened = match step {
+                Step::Done => break None,
+                Step::TextAfterQuote { opened } => break Some(RowError::TextAfterQuote { opened }),
+                Step::Open { opened } => opened,
+            };
+            if line < self.alone_before {
+                break Some(RowError::OpenQuote { opened });
+            }
+            let Some(next) = self.next_line()? else { break Some(RowError::OpenQuote { opened }) };
+            size = size.saturating_add(1).saturating_add(next.bytes.len());
+            let too_long = size > MAX_RECORD_BYTES || next.is_cut();
+            if !too_long {
+                step = scan.line(&next);
+            }
+            rest.push(next);
+            if too_long {
+                break Some(RowError::OpenQuote { opened });
+            }
+        };
+        if let Some(error) = error {
+            let stopped = rest.last().map_or(line, |last| last.number);
+            self.alone_before = self.alone_before.max(stopped);
+            for taken in rest.into_iter().rev() {
+                self.again.push_front(taken);
+            }
+            return Ok(Some(Record { line, bytes: first.into_content(), cells: Err(error) }));
+        }
+        let mut bytes = first.bytes;
+        for next in rest {
+            bytes.push(b'\n');
+            bytes.extend(next.bytes);
+        }
+        if bytes.ends_with(b"\r") {
+            bytes.truncate(bytes.len().saturating_sub(1));
+        }
+        let cells = match core::str::from_utf8(&bytes) {
+            Ok(_) => scan.into_cells(),
+            Err(error) => Err(RowError::Encoding { byte: error.valid_up_to() as u64 + 1 }),
+        };
+        Ok(Some(Record { line, bytes, cells }))
+    }
+}
+
+/// Where a scan stands at the end of a line.
+#[derive(Clone, Copy)]
+enum Step {
+    /// The record is complete.
+    Done,
+    /// A quoted cell goes on into the next line.
+    Open { opened: u64 },
+    /// Text follows a closing quote.
+    TextAfterQuote { opened: u64 },
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    CellStart,
+    Plain,
+    Quoted,
+    /// After a quote in a quoted cell: its end, or the first half of `""`.
+    Quote,
+}
+
+struct Scan {
+    delimiter: u8,
+    state: State,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    /// The line of the last opening quote.
+    opened: u64,
+}
+
+impl Scan {
+    fn new(delimiter: u8) -> Self {
+        Self { delimiter, state: State::CellStart, text: Vec::new(), ends: Vec::new(), opened: 0 }
+    }
+
+    fn line(&mut self, line: &PhysicalLine) -> Step {
+        let mut bytes = line.bytes.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            let line_end = byte == b'\r' && bytes.peek().is_none();
+            self.state = match self.state {
+                State::CellStart if byte == b'"' => {
+                    self.opened = line.number;
+                    State::Quoted
+                }
+                State::Quoted if byte == b'"' => State::Quote,
+                State::Quote if byte == b'"' => {
+                    self.text.push(byte);
+                    State::Quoted
+                }
+                State::Quoted => {
+                    self.text.push(byte);
+                    State::Quoted
+                }
+                state if line_end => state,
+                _ if byte == self.delimiter => {
+                    self.ends.push(self.text.len());
+                    State::CellStart
+                }
+                State::Quote => return Step::TextAfterQuote { opened: self.opened },
+                State::CellStart | State::Plain => {
+                    self.text.push(byte);
+                    State::Plain
+                }
+            };
+        }
+        if self.state == State::Quoted {
+            self.text.push(b'\n');
+            return Step::Open { opened: self.opened };
+        }
+        self.ends.push(self.text.len());
+        Step::Done
+    }
+
+    fn into_cells(self) -> Result<Cells, RowError> {
+        match String::from_utf8(self.text) {
+            Ok(text) => Ok(Cells { text, ends: self.ends }),
+            Err(error) => Err(RowError::Encoding { byte: error.utf8_error().valid_up_to() as u64 + 1 }),
+        }
+    }
+}
