@@ -1,1 +1,39 @@
-//! The store contract, the store in memory, and replay on several threads.
+//! What a store of customer facts promises, the store in memory, and replay on several threads.
+//!
+//! ```
+//! use tenure_core::log::{Append, Expected, Read};
+//! use tenure_core::{Customer, CustomerEvent, Event, EventId, Timestamp};
+//! use tenure_store::{EventStore, MemoryStore};
+//! # pollster::block_on(async {
+//! let ann = Customer::parse("ann", "shop")?;
+//! let at = Timestamp::parse("2024-05-01T10:00:00Z")?;
+//! let fact = Event::new(EventId::from_foreign("shop", "1"), ann.clone(), at, CustomerEvent::SignedUp {})?;
+//! let store = MemoryStore::new();
+//! store.append(Append::new(vec![fact]).expect(ann.id(), Expected::NoStream)).await?;
+//! let page = store.read(&Read::all()).await?;
+//! assert_eq!((page.facts.len(), page.head.0), (1, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! - [`EventStore`] is the contract, [`StoreError`] what goes wrong and what to do about it.
+//! - [`MemoryStore`] is the executable reference; adapters to databases are crates of their own.
+//! - [`replay`], [`replay_serial`] and [`catch_up`] fold what a store holds; one page of 4096 facts a thread is held
+//!   at a time, and up to a million facts while customers with late facts are folded again.
+//! - [`Clock`] is handed to a store: here, and not in the core, is a [`SystemClock`].
+//!
+//! # What this crate does not do
+//! It has no format and no database, and it decides nothing about an append: that is
+//! [`Append::decide`](tenure_core::log::Append::decide).
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod clock;
+mod contract;
+mod error;
+mod memory;
+mod replay;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use contract::{EventStore, Head, LogHash, StreamPage};
+pub use error::{Source, StoreError, Unreadable};
+pub use memory::MemoryStore;
+pub use replay::{Progress, ReplayError, catch_up, replay, replay_serial};

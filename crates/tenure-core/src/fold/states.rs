@@ -196,7 +196,8 @@ impl<P: Projection> States<P> {
         &self.stale
     }
 
-    /// Folds a customer again from all facts of all members, given in any order and as far as they are scanned.
+    /// Folds a customer again from all facts of all members, given in any order and as far as they are scanned; then
+    /// the customer is not stale any more. So whoever reads histories one by one can stop in between.
     pub fn refold<'a>(&mut self, customer: CustomerId, facts: impl IntoIterator<Item = RecordedView<'a>>) {
         let mut history: Vec<EventView<'a>> = Vec::new();
         for fact in facts {
@@ -209,6 +210,7 @@ impl<P: Projection> States<P> {
         }
         history.sort_unstable_by_key(EventView::key);
         self.customers.remove(&customer);
+        self.stale.remove(&customer);
         if let Some(last) = history.last() {
             let last = last.key();
             let state = super::fold(&self.projection, history);
@@ -273,5 +275,57 @@ impl<P: Projection> States<P> {
         self.keys.extend(other.keys);
         self.stale.extend(other.stale);
         self.scanned_to = self.scanned_to.max(other.scanned_to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{CustomerEvent, Event};
+    use crate::fold::Fingerprint;
+    use crate::id::EventId;
+    use crate::log::Append;
+
+    struct Facts;
+
+    impl Projection for Facts {
+        type State = u32;
+        type View = u32;
+        fn init(&self) -> u32 {
+            0
+        }
+        fn apply(&self, facts: &mut u32, _: &EventView<'_>) {
+            *facts += 1;
+        }
+        fn view(&self, facts: &u32, _: Timestamp) -> u32 {
+            *facts
+        }
+        fn fingerprint(&self) -> Fingerprint {
+            Fingerprint::of("facts", 1, &())
+        }
+    }
+
+    fn fact(n: u8, on: u8, at: i64, fact: CustomerEvent) -> Event {
+        let customer = CustomerId::from_bytes([on; 16]);
+        let at = Timestamp::from_micros(at).unwrap();
+        Event::new(EventId::from_bytes([n; 16]), customer.into(), at, fact).unwrap()
+    }
+
+    /// A customer with a late fact who was merged into another one within the same catch-up stayed as a second copy
+    /// of the merged person.
+    #[test]
+    fn a_stale_customer_that_is_merged_leaves_no_copy() {
+        let other = CustomerId::from_bytes([5; 16]).into();
+        let mut log = Log::new();
+        let mut states = States::new(Facts, Cut::default());
+        let facts = vec![
+            fact(1, 5, 9, CustomerEvent::SignedUp {}),
+            fact(2, 5, 3, CustomerEvent::SignedUp {}),
+            fact(3, 2, 4, CustomerEvent::IdentityMerged { other }),
+        ];
+        log.append(&Append::new(facts), Timestamp::MIN).unwrap();
+        states.catch_up(&log);
+        let all: Vec<_> = states.iter().map(|(customer, folded)| (customer, folded.state)).collect();
+        assert_eq!(all, [(CustomerId::from_bytes([2; 16]), 2)]);
     }
 }

@@ -1,0 +1,198 @@
+//! What can go wrong with a store, and what to do about it.
+
+use std::path::PathBuf;
+
+use tenure_core::log::AppendError;
+use tenure_core::{FactError, Position, Version};
+
+/// An error of somebody else's library, kept as a source.
+pub type Source = Box<dyn core::error::Error + Send + Sync>;
+
+/// Why a store did not do what it was asked.
+///
+/// Ask [`is_conflict`](Self::is_conflict), [`is_retryable`](Self::is_retryable) and [`hint`](Self::hint) instead of
+/// reading the text.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The append was refused and nothing was written.
+    #[error(transparent)]
+    Refused(#[from] AppendError),
+    /// A fact cannot be read. It does not end the log. **What to do:** go on after `position` (in a stream: after
+    /// `version`), or repair the fact and read again.
+    #[error("the fact at position {position} cannot be read")]
+    Undecodable {
+        /// Where it stands in the log.
+        position: Position,
+        /// Where it stands in its stream, as far as that can be told.
+        version: Version,
+        /// What is wrong with it.
+        source: Unreadable,
+    },
+    /// The note is not what was expected. **What to do:** read it again and decide again.
+    #[error("the note \"{name}\" is {}, not what was expected", shown(actual.as_deref()))]
+    NoteChanged {
+        /// Which note.
+        name: Box<str>,
+        /// What it is; none if there is no such note.
+        actual: Option<Box<str>>,
+    },
+    /// Somebody else held the store for longer than the time-out. **What to do:** try again, or find out who writes.
+    #[error("{} is in use by another writer", file.display())]
+    Locked {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The file is something else; it was not touched. **What to do:** name another file.
+    #[error("{} is not a tenure store: {what}", file.display())]
+    NotAStore {
+        /// The file.
+        file: PathBuf,
+        /// What it is instead.
+        what: Box<str>,
+    },
+    /// The file is of another format than this build's. **What to do:** open it with the build that wrote it.
+    #[error("{} has store format {format}, this build reads {known}", file.display())]
+    Format {
+        /// The file.
+        file: PathBuf,
+        /// Its format.
+        format: i64,
+        /// The format that this build reads and writes.
+        known: i64,
+    },
+    /// The file contradicts itself; it was not changed. **What to do:** restore a backup, or copy the file anew
+    /// together with its `-wal` file.
+    #[error("{} is damaged: {what}", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What does not fit.
+        what: Box<str>,
+    },
+    /// The place cannot be read or written. **What to do:** create the directory, or see to the permissions.
+    #[error("cannot open {}: {what}", file.display())]
+    Unreachable {
+        /// The file.
+        file: PathBuf,
+        /// What is in the way.
+        what: Box<str>,
+    },
+    /// The store cannot promise what was asked: durability, a library version. **What to do:** read `what`.
+    #[error("{} cannot be kept safe: {what}", file.display())]
+    Unsafe {
+        /// The file.
+        file: PathBuf,
+        /// Which promise cannot be given.
+        what: Box<str>,
+    },
+    /// The commit failed in a way that leaves open whether it is on disk. **What to do:** open the store again and
+    /// send the same append again: known ids are not stored twice.
+    #[error("it is unknown whether the append was stored")]
+    Unknown(#[source] Source),
+    /// A commit failed before, so this handle promises nothing any more. **What to do:** open the store again.
+    #[error("the store was closed after a failed write; open it again")]
+    Poisoned,
+    /// The database failed. Nothing was written. **What to do:** read the source; retry if it may pass.
+    #[error("the store failed")]
+    Backend(#[source] Source),
+}
+
+impl StoreError {
+    /// An error of the database underneath.
+    pub fn backend(source: impl Into<Source>) -> Self {
+        Self::Backend(source.into())
+    }
+
+    /// Whether another writer's work can be the reason, so that reading again and deciding again makes sense.
+    pub const fn is_conflict(&self) -> bool {
+        match self {
+            Self::Refused(refused) => refused.is_conflict(),
+            Self::NoteChanged { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the same call, sent again unchanged, may succeed: on this handle, or for [`Self::Unknown`] on a new
+    /// one.
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Locked { .. } | Self::Unknown(_))
+    }
+
+    /// What to do, in a sentence for people; none where the message says it all.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(AppendError::Version { .. }) | Self::NoteChanged { .. } => {
+                Some("somebody else was first: read again, decide again, retry")
+            }
+            Self::Refused(AppendError::PartlyKnown { .. }) => {
+                Some("append the unknown facts alone, or without expectations")
+            }
+            Self::Refused(AppendError::IdTaken { .. }) => {
+                Some("find out which of the two facts is right, and give the other an id of its own")
+            }
+            Self::Undecodable { source: Unreadable::Fact(FactError::NewerSchema { .. }), .. } => {
+                Some("read it with the build that wrote it, or a newer one")
+            }
+            Self::Undecodable { .. } | Self::Damaged { .. } => Some(
+                "restore a backup, or copy the file again together with its -wal file while nobody writes",
+            ),
+            Self::Locked { .. } => Some("wait until the other writer is done, or raise the time-out"),
+            Self::NotAStore { .. } => Some("name another file; this one was not touched"),
+            Self::Format { .. } => {
+                Some("open it with the build that wrote it, or import again into a new file")
+            }
+            Self::Unreachable { .. } => Some("create the directory, or see to the permissions"),
+            Self::Unsafe { .. } => Some("use a file system that keeps what was synced"),
+            Self::Unknown(_) | Self::Poisoned => {
+                Some("open the store again and send the append again: known facts are not stored twice")
+            }
+            Self::Refused(_) | Self::Backend(_) => None,
+        }
+    }
+}
+
+/// What is wrong with one stored fact.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// It is no fact that this build knows: a newer schema, or an old one that is not what it says.
+    #[error(transparent)]
+    Fact(#[from] FactError),
+    /// The stored bytes are not those that were written.
+    #[error("its {part} does not fit its checksum")]
+    Checksum {
+        /// `header` or `body`.
+        part: &'static str,
+    },
+    /// A stored column has a type or value that no fact has.
+    #[error("its column {column} holds something impossible")]
+    Column {
+        /// The column.
+        column: &'static str,
+    },
+}
+
+fn shown(actual: Option<&str>) -> String {
+    actual.map_or_else(|| "missing".into(), |text| format!("\"{}\"", text.escape_debug()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenure_core::CustomerId;
+    use tenure_core::log::Expected;
+
+    #[test]
+    fn only_what_another_writer_can_cause_is_a_conflict() {
+        let stale = AppendError::Version {
+            customer: CustomerId::from_bytes([1; 16]),
+            expected: Expected::NoStream,
+            actual: Version(1),
+        };
+        assert!(StoreError::from(stale).is_conflict());
+        assert!(!StoreError::from(AppendError::Empty).is_conflict());
+        assert!(StoreError::Locked { file: "a.db".into() }.is_retryable());
+        assert!(!StoreError::Poisoned.is_retryable());
+    }
+}

@@ -1,0 +1,279 @@
+//! Folding a whole store: serially, on several threads, and onward from where states stand.
+//!
+//! ```text
+//! corrections -> one scan in order of positions -> pages -> a partition of the states per thread
+//!             -> customers with late facts, each folded again once -> union
+//! ```
+//!
+//! One reader scans, so the store is read once whatever the number of threads, and every thread sees every page: who
+//! works on a customer depends on the customer alone. So the answer is the same bit for bit on any number of threads.
+
+mod refold;
+
+use core::num::NonZeroUsize;
+use core::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use tenure_core::Position;
+use tenure_core::fold::{Partition, Projection, States};
+use tenure_core::log::{Corrections, Cut, FactBlock, KindSet, Read};
+
+use crate::{EventStore, StoreError};
+
+/// Pages that wait for each thread at most, so that memory stays bounded behind a fast reader.
+const WAITING: usize = 4;
+
+/// How far a replay is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The last position taken in.
+    pub position: Position,
+    /// Where the replay ends: the head when it began.
+    pub head: Position,
+    /// Customers with late facts that were folded again so far.
+    pub refolded: usize,
+    /// Customers to be folded again; 0 until the log is scanned.
+    pub stale: usize,
+}
+
+/// Why a replay did not end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The store failed or holds a fact that cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The caller asked to stop.
+    #[error("the replay was stopped at position {at}")]
+    Stopped {
+        /// The last position taken in.
+        at: Position,
+    },
+}
+
+/// Folds a whole store on one thread, without blocking beyond what the store does. The log is read as far as it goes
+/// when the replay begins.
+///
+/// `progress` is called after every page and every customer folded again; [`ControlFlow::Break`] stops.
+///
+/// # Errors
+/// [`ReplayError`].
+pub async fn replay_serial<S: EventStore, P: Projection>(
+    store: &S,
+    projection: P,
+    cut: Cut,
+    progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<States<P>, ReplayError> {
+    let head = store.head().await?.position;
+    let corrections = corrections(store, cut, head).await?;
+    let mut states = States::new(projection, cut).with_corrections(corrections);
+    catch_up_to(store, &mut states, head, progress).await?;
+    Ok(states)
+}
+
+/// Brings states up to date with a store and gives the number of customers that had to be folded again.
+///
+/// After an error or a stop the states are consistent but not complete: customers in [`States::stale`] have no state
+/// until the next catch-up, which goes on where this one ended.
+///
+/// # Errors
+/// [`ReplayError`].
+///
+/// # Example
+/// ```
+/// # use tenure_core::fold::{Fingerprint, Projection, States};
+/// # use tenure_core::{EventView, Timestamp};
+/// # struct Facts;
+/// # impl Projection for Facts {
+/// #     type State = u32;
+/// #     type View = u32;
+/// #     fn init(&self) -> u32 { 0 }
+/// #     fn apply(&self, facts: &mut u32, _: &EventView<'_>) { *facts += 1; }
+/// #     fn view(&self, facts: &u32, _: Timestamp) -> u32 { *facts }
+/// #     fn fingerprint(&self) -> Fingerprint { Fingerprint::of("facts", 1, &()) }
+/// # }
+/// use core::ops::ControlFlow::Continue;
+/// use tenure_core::log::Cut;
+/// use tenure_store::{MemoryStore, catch_up};
+/// let store = MemoryStore::new();
+/// let mut states = States::new(Facts, Cut::default());
+/// let refolded = pollster::block_on(catch_up(&store, &mut states, |_| Continue(())))?;
+/// assert_eq!((refolded, states.len()), (0, 0));
+/// # Ok::<(), tenure_store::ReplayError>(())
+/// ```
+pub async fn catch_up<S: EventStore, P: Projection>(
+    store: &S,
+    states: &mut States<P>,
+    progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<usize, ReplayError> {
+    let head = store.head().await?.position;
+    catch_up_to(store, states, head, progress).await
+}
+
+async fn catch_up_to<S: EventStore, P: Projection>(
+    store: &S,
+    states: &mut States<P>,
+    head: Position,
+    mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<usize, ReplayError> {
+    let mut scan = Scan::new(states.cut(), states.scanned_to(), head);
+    while let Some(facts) = scan.next(store).await? {
+        states.absorb(facts.iter().filter(|fact| fact.position <= head));
+        states.scanned(scan.at());
+        if progress(Progress { position: scan.at(), head, refolded: 0, stale: 0 }).is_break() {
+            return Err(ReplayError::Stopped { at: scan.at() });
+        }
+    }
+    refold::serial(store, states, progress).await
+}
+
+/// Folds a whole store on `threads` threads. Blocks the caller; one thread means the caller's alone.
+///
+/// # Laws
+/// The states are those of [`replay_serial`], bit for bit, whatever the number of threads.
+///
+/// # Errors
+/// [`ReplayError`].
+///
+/// # Example
+/// ```
+/// # use tenure_core::fold::{Fingerprint, Projection};
+/// # use tenure_core::{EventView, Timestamp};
+/// # #[derive(Clone)]
+/// # struct Facts;
+/// # impl Projection for Facts {
+/// #     type State = u32;
+/// #     type View = u32;
+/// #     fn init(&self) -> u32 { 0 }
+/// #     fn apply(&self, facts: &mut u32, _: &EventView<'_>) { *facts += 1; }
+/// #     fn view(&self, facts: &u32, _: Timestamp) -> u32 { *facts }
+/// #     fn fingerprint(&self) -> Fingerprint { Fingerprint::of("facts", 1, &()) }
+/// # }
+/// use core::num::NonZeroUsize;
+/// use core::ops::ControlFlow::Continue;
+/// use tenure_core::log::Cut;
+/// use tenure_store::{MemoryStore, replay};
+/// let store = MemoryStore::new();
+/// let two = NonZeroUsize::MIN.saturating_add(1);
+/// let states = replay(&store, &Facts, Cut::default(), two, |_| Continue(()))?;
+/// assert!(states.is_empty());
+/// # Ok::<(), tenure_store::ReplayError>(())
+/// ```
+pub fn replay<S: EventStore, P: Projection + Clone + Send>(
+    store: &S,
+    projection: P,
+    cut: Cut,
+    threads: NonZeroUsize,
+    mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<States<P>, ReplayError> {
+    if threads == NonZeroUsize::MIN {
+        return pollster::block_on(replay_serial(store, projection, cut, progress));
+    }
+    let head = pollster::block_on(store.head())?.position;
+    let known = pollster::block_on(corrections(store, cut, head))?;
+    let shares = u32::try_from(threads.get()).unwrap_or(u32::MAX);
+    let new = || States::new(projection.clone(), cut).with_corrections(known.clone());
+    let mut shares: Vec<States<P>> =
+        Partition::split(shares).map(|partition| new().in_partition(partition)).collect();
+    let scan = Scan::new(cut, Position::START, head);
+    let absorb = |states: &mut States<P>, facts: &FactBlock| {
+        states.absorb(facts.iter().filter(|fact| fact.position <= head));
+    };
+    broadcast(store, scan, &mut shares, absorb, |position| {
+        progress(Progress { position, head, refolded: 0, stale: 0 })
+    })?;
+    refold::parallel(store, &mut shares, head, &mut progress)?;
+    let mut all = new();
+    all.scanned(head);
+    for share in shares {
+        all.union(share);
+    }
+    Ok(all)
+}
+
+async fn corrections<S: EventStore>(store: &S, cut: Cut, head: Position) -> Result<Corrections, StoreError> {
+    let mut known = Corrections::new();
+    let mut scan = Scan::new(cut, Position::START, head);
+    scan.read = scan.read.kinds(KindSet::CORRECTIONS);
+    while let Some(facts) = scan.next(store).await? {
+        for fact in facts.iter().filter(|fact| fact.position <= head) {
+            known.add(&fact.event);
+        }
+    }
+    Ok(known)
+}
+
+/// One pass over a store, in pages, up to a position.
+struct Scan {
+    read: Read,
+    head: Position,
+}
+
+impl Scan {
+    const fn new(cut: Cut, from: Position, head: Position) -> Self {
+        Self { read: Read::all().cut(cut).from(from), head }
+    }
+
+    /// The next page; it may hold facts beyond the end. None when all is read.
+    async fn next<S: EventStore>(&mut self, store: &S) -> Result<Option<FactBlock>, StoreError> {
+        if self.read.from >= self.head {
+            return Ok(None);
+        }
+        let page = store.read(&self.read).await?;
+        // A log does not shrink; a store that says so would make this loop for ever.
+        let end = page.is_last(&self.read);
+        self.read.from = if end { self.head } else { page.scanned_to };
+        Ok(Some(page.facts))
+    }
+
+    fn at(&self) -> Position {
+        self.read.from.min(self.head)
+    }
+}
+
+/// Reads once and shows every page to every worker, each on a thread of its own (one worker: on this one).
+fn broadcast<S: EventStore, W: Send>(
+    store: &S,
+    mut scan: Scan,
+    workers: &mut [W],
+    work: impl Fn(&mut W, &FactBlock) + Sync,
+    mut progress: impl FnMut(Position) -> ControlFlow<()>,
+) -> Result<(), ReplayError> {
+    if let [only] = workers {
+        while let Some(facts) = pollster::block_on(scan.next(store))? {
+            work(only, &facts);
+            if progress(scan.at()).is_break() {
+                return Err(ReplayError::Stopped { at: scan.at() });
+            }
+        }
+        return Ok(());
+    }
+    thread::scope(|scope| {
+        let work = &work;
+        let mut threads = Vec::with_capacity(workers.len());
+        for worker in workers {
+            let (pages, waiting) = sync_channel::<Arc<FactBlock>>(WAITING);
+            scope.spawn(move || {
+                for facts in waiting {
+                    work(worker, &facts);
+                }
+            });
+            threads.push(pages);
+        }
+        while let Some(facts) = pollster::block_on(scan.next(store))? {
+            let facts = Arc::new(facts);
+            for pages in &threads {
+                // Only a worker that panicked does not take its page; the scope passes the panic on.
+                if pages.send(Arc::clone(&facts)).is_err() {
+                    return Ok(());
+                }
+            }
+            if progress(scan.at()).is_break() {
+                return Err(ReplayError::Stopped { at: scan.at() });
+            }
+        }
+        Ok(())
+    })
+}
