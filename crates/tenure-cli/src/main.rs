@@ -1,3 +1,38 @@
 //! The command line of tenure.
 
-fn main() {}
+mod answer;
+mod args;
+mod command;
+mod error;
+mod lang;
+mod progress;
+mod source;
+mod table;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use command::Talk;
+use error::CliError;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let talk = Talk { lang: cli.lang, quiet: cli.quiet };
+    run(&cli.command, &talk).unwrap_or_else(|error| error.report())
+}
+
+fn run(command: &Command, talk: &Talk) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Import(args) => command::import::run(args, talk),
+        Command::Log(args) => command::log::run(args, talk),
+        Command::Void(args) => command::void::run(args, talk),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "tenure", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(CliError::input("not built yet")),
+    }
+}

@@ -1,0 +1,35 @@
+//! One file a command.
+
+pub mod import;
+pub mod log;
+pub mod void;
+
+use crate::lang::{Lang, Words};
+
+/// How a command talks to people beside its answer: on stderr, in a language, or not at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Talk {
+    /// The language.
+    pub lang: Lang,
+    /// Say nothing but errors.
+    pub quiet: bool,
+}
+
+impl Talk {
+    /// The phrases of the language.
+    pub const fn words(&self) -> &'static Words {
+        self.lang.words()
+    }
+
+    /// Says something.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            anstream::eprintln!("{text}");
+        }
+    }
+
+    /// Says what somebody has to look at, also when quiet.
+    pub fn warn(&self, text: &str) {
+        anstream::eprintln!("{}", crate::table::safe(text));
+    }
+}
