@@ -1,5 +1,5 @@
 //! The bundled sample, read by the built-in mapping.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside the test functions")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, outside the test functions")]
 
 use std::collections::BTreeSet;
 
