@@ -221,3 +221,138 @@ impl Scan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Each record as its line, its bytes, and its cells or its error.
+    fn read(text: &[u8]) -> Vec<(u64, String, Result<Vec<String>, RowError>)> {
+        let mut records = Records::new(Lines::new(text), b',');
+        std::iter::from_fn(|| records.next().unwrap())
+            .map(|record| {
+                let cells = record.cells.map(|cells| {
+                    let all: Vec<_> = cells.iter().map(str::to_owned).collect();
+                    // Both ways to read cells agree.
+                    assert_eq!(all, (0..cells.len()).map(|index| cells.cell(index)).collect::<Vec<_>>());
+                    assert_eq!(cells.cell(cells.len()), "");
+                    all
+                });
+                (record.line, String::from_utf8_lossy(&record.bytes).into_owned(), cells)
+            })
+            .collect()
+    }
+
+    fn good(text: &str) -> Vec<(u64, Vec<String>)> {
+        read(text.as_bytes()).into_iter().map(|(line, _, cells)| (line, cells.unwrap())).collect()
+    }
+
+    fn cells(cells: &[&str]) -> Vec<String> {
+        cells.iter().map(|cell| (*cell).to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_are_right_over_quoted_line_ends() {
+        assert_eq!(
+            good("a,b\r\n\n\"x\ny\r\nz\",\"\"\"q\"\",\"\r\n\r\nlast,\"\"\n"),
+            [(1, cells(&["a", "b"])), (3, cells(&["x\ny\r\nz", "\"q\","])), (7, cells(&["last", ""]))]
+        );
+    }
+
+    #[test]
+    fn the_bytes_of_a_record_are_those_of_the_file_without_the_line_end() {
+        let bytes: Vec<_> =
+            read(b"a,b\r\n\"x\r\ny\",1\r\nlast").into_iter().map(|(_, bytes, _)| bytes).collect();
+        assert_eq!(bytes, ["a,b", "\"x\r\ny\",1", "last"]);
+    }
+
+    #[test]
+    fn a_quote_inside_a_plain_cell_stands_for_itself() {
+        assert_eq!(good("5\" screen,a\"b\"\n"), [(1, cells(&["5\" screen", "a\"b\""]))]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_costs_one_line() {
+        let got = read(b"1,a\n2,\"b\n3,c\n4,d\n");
+        assert_eq!(got[1], (2, "2,\"b".into(), Err(RowError::OpenQuote { opened: 2 })));
+        let lines: Vec<_> = got.iter().map(|(line, _, cells)| (*line, cells.is_ok())).collect();
+        assert_eq!(lines, [(1, true), (2, false), (3, true), (4, true)]);
+    }
+
+    #[test]
+    fn a_stray_quote_that_a_later_quote_seems_to_close_costs_one_line() {
+        let got = read(b"1,\"a\n2,b\n3,\"c\",\"d\ne\"\n4,f\n");
+        assert_eq!(got[0].2, Err(RowError::TextAfterQuote { opened: 1 }));
+        let rest: Vec<_> = got[1..].iter().map(|(line, _, cells)| (*line, cells.clone().unwrap())).collect();
+        assert_eq!(rest, [(2, cells(&["2", "b"])), (3, cells(&["3", "c", "d\ne"])), (5, cells(&["4", "f"]))]);
+    }
+
+    #[test]
+    fn a_quoted_cell_longer_than_a_record_may_be_costs_the_line_it_begins_in() {
+        let mut file = b"1,\"open\n".to_vec();
+        for _ in 0..200_000 {
+            file.extend(b"2,abc\n");
+        }
+        file.extend(b"3,\"x\ny\"\n");
+        let got = read(&file);
+        assert_eq!(got.len(), 200_002);
+        assert_eq!(got.iter().filter(|(_, _, cells)| cells.is_err()).count(), 1);
+        assert_eq!(got[200_001].0, 200_002);
+    }
+
+    #[test]
+    fn an_over_long_line_is_one_bad_record_also_after_an_open_quote() {
+        let long = "x".repeat(MAX_RECORD_BYTES + 1);
+        for (file, lines) in [
+            (format!("{long}\n2,b\n"), &[(1, false), (2, true)][..]),
+            (format!("1,\"a\n{long}\n3,b\n"), &[(1, false), (2, false), (3, true)]),
+        ] {
+            let got: Vec<_> =
+                read(file.as_bytes()).iter().map(|(line, _, cells)| (*line, cells.is_ok())).collect();
+            assert_eq!(got, lines);
+        }
+    }
+
+    #[test]
+    fn lines_that_each_seem_to_open_a_quote_are_not_read_over_and_over() {
+        // Each line on its own leaves a quote open, and the next one does not close it for good. Reading to the size
+        // limit anew from each would take hours.
+        let file = b"x\",\"\"\"\n".repeat(500_000);
+        assert_eq!(read(&file).len(), 500_000);
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_one_bad_record() {
+        let got = read(b"a\n\xffb,\xe5\nc\n");
+        assert_eq!(got[1].2, Err(RowError::Encoding { byte: 1 }));
+        assert!(got[2].2.is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_writer_of_csv_writes_is_read_back(
+            rows in prop::collection::vec(prop::collection::vec("[ab,\"\n\r客]{0,6}", 2..4), 0..8)
+        ) {
+            // A writer quotes what needs it; lone carriage returns it may leave bare at the end of a line.
+            let mut writer = csv::WriterBuilder::new().flexible(true).quote_style(csv::QuoteStyle::Always).from_writer(vec![]);
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
+            let text = writer.into_inner().unwrap();
+            let got: Vec<_> = read(&text).into_iter().map(|(_, _, cells)| cells.unwrap()).collect();
+            prop_assert_eq!(got, rows);
+        }
+
+        #[test]
+        fn every_line_is_in_one_record(text in "[a,\"\n]{0,60}") {
+            let got = read(text.as_bytes());
+            // Together the records are the file without its empty lines, in order.
+            let joined: Vec<_> = got.iter().flat_map(|(_, bytes, _)| bytes.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+            let whole: Vec<_> = text.lines().map(str::to_owned).collect();
+            let without_empty = |lines: Vec<String>| lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>();
+            prop_assert_eq!(without_empty(joined), without_empty(whole));
+            prop_assert!(got.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        }
+    }
+}

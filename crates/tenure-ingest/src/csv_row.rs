@@ -81,7 +81,7 @@ impl Bound {
     /// when an equal one is mended.
     fn told(&self, cells: &Cells, seen: &mut Seen) -> Result<Told, RowError> {
         if self.mapping.id.as_ref().is_some_and(|id| !cells.cell(id.column.index).is_empty()) {
-            return Ok(Told::ById);
+            return Ok(Told::Own);
         }
         if let Some(first) = self.mapping.id_from.first() {
             let chosen = || self.mapping.id_from.iter().map(|column| cells.cell(column.index));
@@ -89,13 +89,10 @@ impl Bound {
                 let why = "it is empty, and so is every other column of id_from";
                 return Err(refused(first, "id", why));
             }
-            return Ok(Told::ByChosen {
-                key: RowKey::of_chosen(chosen()),
-                content: Content::of_cells(cells),
-            });
+            return Ok(Told::Chosen { key: RowKey::of_chosen(chosen()), content: Content::of_cells(cells) });
         }
         let key = RowKey::of_cells(cells, |index| self.sealed.get(index).copied().unwrap_or_default());
-        Ok(Told::ByNumber { key, number: seen.number(&key) })
+        Ok(Told::Numbered { key, number: seen.number(&key) })
     }
 
     fn draft(&self, cells: &Cells, told: Told) -> Result<Draft, RowError> {
@@ -137,16 +134,14 @@ impl Bound {
             KindFrom::Value(kind) => &*kind.0,
             KindFrom::Column { column, map } => {
                 let cell = needed(cells, column, "kind")?;
-                match map {
+                match map.as_ref().map(|map| map.get(cell).ok_or(map)) {
                     None => cell,
-                    Some(map) => match map.get(cell) {
-                        Some(kind) => &kind.0,
-                        None => {
-                            let words: Vec<_> = map.keys().map(|word| quoted(word)).collect();
-                            let why = format!("{} is not one of {}", quoted(cell), words.join(", "));
-                            return Err(refused(column, "kind", &why));
-                        }
-                    },
+                    Some(Ok(kind)) => &kind.0,
+                    Some(Err(map)) => {
+                        let words: Vec<_> = map.keys().map(|word| quoted(word)).collect();
+                        let why = format!("{} is not one of {}", quoted(cell), words.join(", "));
+                        return Err(refused(column, "kind", &why));
+                    }
                 }
             }
         };

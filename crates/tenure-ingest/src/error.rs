@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tenure_core::{EventId, FactError, LineError, Timestamp};
+use tenure_core::{EventId, FactError, LineError, Position, Timestamp};
 
 use crate::lines::MAX_RECORD_BYTES;
 
@@ -83,6 +83,20 @@ pub enum RowError {
         /// The id, where the record names it itself; absent with `id_from`.
         id: Option<EventId>,
     },
+    /// The store refused it: a stored fact has the same id and says something else. **What to do:** find out which of
+    /// the two is right; give this one an id of its own, or void the stored one and import the right one under a new
+    /// batch key.
+    #[error("the id {id} is taken by a fact with another content{}", stored_at(*position))]
+    Taken {
+        /// The id.
+        id: EventId,
+        /// Where the other fact stands in the store's log.
+        position: Option<Position>,
+    },
+}
+
+fn stored_at(position: Option<Position>) -> String {
+    position.map(|position| format!(", stored at position {position}")).unwrap_or_default()
 }
 
 impl RowError {
@@ -115,7 +129,7 @@ impl RowError {
                 _ => None,
             },
             Self::Future { .. } => Some("occurred_at"),
-            Self::SameId { .. } => Some("id"),
+            Self::SameId { .. } | Self::Taken { .. } => Some("id"),
             _ => None,
         }
     }

@@ -19,11 +19,11 @@ pub(crate) fn read(bytes: &[u8], number: u64, namespace: &str, seen: &mut Seen) 
     let Value::Object(object) = value else { return Err(LineError::Object.into()) };
     // A null is as an absent field, as the interchange form says.
     let told = if object.get("id").is_some_and(|id| !id.is_null()) {
-        Told::ById
+        Told::Own
     } else {
         // Counted before the line is understood, so that a line keeps its number when an equal one is mended.
         let key = RowKey::of_object(&object);
-        Told::ByNumber { key, number: seen.number(&key) }
+        Told::Numbered { key, number: seen.number(&key) }
     };
     let line = Line::from_object(object, namespace)?;
     Ok(Draft { id_at: line.occurred_at, line, told })

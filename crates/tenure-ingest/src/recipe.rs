@@ -134,13 +134,14 @@ mod tests {
 
     #[test]
     fn every_part_that_differs_is_told() {
-        let changes: [(&str, fn(&mut Recipe)); 5] = [
+        type Change = fn(&mut Recipe);
+        let changes: [(&str, Change); 5] = [
             ("format csv, this import has jsonl", |r| r.format = Format::Jsonl),
             ("time column \"date\", this import has \"day\"", |r| r.time_column = "day".into()),
             ("time format \"%Y-%m-%d\", this import has \"%d.%m.%Y\"", |r| r.time_format = "%d.%m.%Y".into()),
             ("zone UTC, this import has none", |r| r.zone = None),
             ("id_from none, this import has \"order\", \"row\"", |r| {
-                r.id_from = vec!["order".into(), "row".into()]
+                r.id_from = vec!["order".into(), "row".into()];
             }),
         ];
         for (part, change) in changes {

@@ -240,7 +240,7 @@ mod tests {
         ];
         for (index, id) in ids.iter().enumerate() {
             assert!(!ids[..index].contains(id));
-            assert_eq!(&id.to_string()[..18], "00c6a0ae-b800-8".to_owned() + &id.to_string()[15..18]);
+            assert_eq!(&id.to_string()[..18], "00c663bc-2800-8".to_owned() + &id.to_string()[15..18]);
         }
     }
 

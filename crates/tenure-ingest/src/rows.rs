@@ -151,11 +151,11 @@ pub(crate) struct Draft {
 #[derive(Clone, Copy)]
 pub(crate) enum Told {
     /// The id it has of its own.
-    ById,
+    Own,
     /// Everything that is not personal in it, and how many equal ones came before.
-    ByNumber { key: RowKey, number: u64 },
+    Numbered { key: RowKey, number: u64 },
     /// The `id_from` cells.
-    ByChosen { key: RowKey, content: Content },
+    Chosen { key: RowKey, content: Content },
 }
 
 /// Reads a file record by record: an iterator over [`Row`]s, in the order of the file.
@@ -325,21 +325,21 @@ fn finish(
     }
     let recorded_at = line.recorded_at;
     let digest = match told {
-        Told::ById => None,
-        Told::ByNumber { key, number } => Some(RowDigest::new(id_at, &key, Some(number))),
-        Told::ByChosen { key, .. } => Some(RowDigest::new(id_at, &key, None)),
+        Told::Own => None,
+        Told::Numbered { key, number } => Some(RowDigest::new(id_at, &key, Some(number))),
+        Told::Chosen { key, .. } => Some(RowDigest::new(id_at, &key, None)),
     };
     // Without a digest the line has an id of its own, and this one is not used.
     let row_id = digest.map_or(EventId::from_bytes([0; 16]), |digest| digest.id_under(&settings.batch));
     let event = line.into_event(row_id).map_err(place)?;
     let id = event.id();
     let (identity, content, own) = match told {
-        Told::ByNumber { .. } => {
+        Told::Numbered { .. } => {
             return Ok(Outcome::Fact(Box::new(Fact { event, recorded_at, digest })));
         }
         // Facts are the same whatever the spelling of their lines, and whatever their context.
-        Told::ById => (Identity::Own(id), Content::of_text(&event.view().to_line()), Some(id)),
-        Told::ByChosen { key, content } => (Identity::chosen(&key), content, None),
+        Told::Own => (Identity::Own(id), Content::of_text(&event.view().to_line()), Some(id)),
+        Told::Chosen { key, content } => (Identity::chosen(&key), content, None),
     };
     match seen.earlier(identity, content, number) {
         Earlier::None => Ok(Outcome::Fact(Box::new(Fact { event, recorded_at, digest }))),

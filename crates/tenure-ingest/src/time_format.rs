@@ -186,13 +186,12 @@ impl Parts {
                 },
                 Item::Fixed(fixed) => match fixed {
                     Fixed::ShortMonthName | Fixed::LongMonthName => parts.month = true,
-                    Fixed::ShortWeekdayName | Fixed::LongWeekdayName => {}
                     Fixed::LowerAmPm | Fixed::UpperAmPm => parts.am_pm = true,
                     Fixed::Nanosecond | Fixed::Nanosecond3 | Fixed::Nanosecond6 | Fixed::Nanosecond9 => {
                         parts.finer = true;
                     }
-                    // Reading a zone's name says nothing about its offset.
-                    Fixed::TimezoneName => {}
+                    // The name of a zone is read over; it says no offset.
+                    Fixed::ShortWeekdayName | Fixed::LongWeekdayName | Fixed::TimezoneName => {}
                     Fixed::RFC2822 | Fixed::RFC3339 => {
                         (parts.year, parts.month, parts.day) = (true, true, true);
                         (parts.hour, parts.minute, parts.offset) = (true, true, true);
