@@ -1,1 +1,42 @@
 //! The embedded default store: one SQLite file, one log.
+//!
+//! ```
+//! use tenure_core::log::{Append, Read};
+//! use tenure_core::{Customer, CustomerEvent, Event, EventId, Timestamp};
+//! use tenure_sqlite::{Options, SqliteStore};
+//! use tenure_store::EventStore;
+//! # pollster::block_on(async {
+//! let directory = tempfile::tempdir()?;
+//! let store = SqliteStore::open(directory.path().join("shop.db"), Options::new())?;
+//! let ann = Customer::parse("ann", "shop")?;
+//! let at = Timestamp::parse("2024-05-01T10:00:00Z")?;
+//! let fact = Event::new(EventId::from_foreign("shop", "1"), ann, at, CustomerEvent::SignedUp {})?;
+//! store.append(Append::new(vec![fact])).await?; // on disk when this returns
+//! assert_eq!(store.read(&Read::all()).await?.facts.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! - [`SqliteStore`] implements [`EventStore`](tenure_store::EventStore); [`Options`] say how it is opened.
+//! - An acknowledged append is on disk: write-ahead log with `synchronous=EXTRA`, proved at opening. A mode that may
+//!   lose commits exists under a name that says so: [`Durability::MayLoseLastCommitsOnPowerLoss`].
+//! - [`SqliteStore::verify`] follows the hash chain and names the first fact that was altered, removed or moved.
+//! - The file can be read with SQLite's own tools: `SELECT * FROM facts`.
+//!
+//! # What this crate does not do
+//! It keeps one log a file. It does not encrypt. The format is number 0, unreleased: later builds refuse it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+mod kinds;
+mod open;
+mod options;
+mod read;
+mod row;
+mod schema;
+mod store;
+mod verify;
+mod writer;
+
+pub use options::{Durability, Options};
+pub use store::SqliteStore;
+pub use verify::{Verified, VerifyError};

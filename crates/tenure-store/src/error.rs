@@ -165,6 +165,9 @@ pub enum Unreadable {
         /// `header` or `body`.
         part: &'static str,
     },
+    /// There is no fact where the head of the log says that there is one: it was removed.
+    #[error("it is missing")]
+    Missing,
     /// A stored column has a type or value that no fact has.
     #[error("its column {column} holds something impossible")]
     Column {

@@ -1,0 +1,74 @@
+//! From SQLite's errors to those of a store.
+
+use core::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+use tenure_store::StoreError;
+
+/// The name of a store in errors: its path, or what stands for it in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Name(pub(crate) PathBuf);
+
+impl Name {
+    pub(crate) fn of(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    pub(crate) fn error(&self, error: rusqlite::Error) -> StoreError {
+        let file = self.0.clone();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked { file },
+            Some(ErrorCode::NotADatabase) => StoreError::NotAStore { file, what: "not a SQLite file".into() },
+            Some(ErrorCode::DatabaseCorrupt) => self.damaged(&error.to_string()),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+                self.unreachable(&error.to_string())
+            }
+            _ => StoreError::backend(error),
+        }
+    }
+
+    pub(crate) fn damaged(&self, what: &str) -> StoreError {
+        StoreError::Damaged { file: self.0.clone(), what: what.into() }
+    }
+
+    pub(crate) fn unreachable(&self, what: &str) -> StoreError {
+        StoreError::Unreachable { file: self.0.clone(), what: what.into() }
+    }
+
+    pub(crate) fn not_a_store(&self, what: &str) -> StoreError {
+        StoreError::NotAStore { file: self.0.clone(), what: what.into() }
+    }
+
+    pub(crate) fn not_safe(&self, what: &str) -> StoreError {
+        StoreError::Unsafe { file: self.0.clone(), what: what.into() }
+    }
+}
+
+/// Turns a result of SQLite into one of a store.
+pub(crate) trait InStore<T> {
+    fn of(self, name: &Name) -> Result<T, StoreError>;
+}
+
+impl<T> InStore<T> for rusqlite::Result<T> {
+    fn of(self, name: &Name) -> Result<T, StoreError> {
+        self.map_err(|error| name.error(error))
+    }
+}
+
+/// One error that several callers get: those whose appends shared a commit.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared(pub(crate) Arc<rusqlite::Error>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl core::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.0.source()
+    }
+}

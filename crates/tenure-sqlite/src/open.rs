@@ -1,0 +1,240 @@
+//! Opening: what the file is, before it is touched; what it promises, before it is used.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use tenure_core::log::FactBlock;
+use tenure_store::{StoreError, Unreadable};
+
+use crate::error::{InStore, Name};
+use crate::options::{Durability, Options};
+use crate::read::{self, Reader};
+use crate::schema::{APPLICATION_ID, CREATE, FORMAT};
+
+/// SQLite 3.51.3 is the first without the race between a checkpoint and a commit that loses the commit.
+const OLDEST_LIBRARY: i32 = 3_051_003;
+
+/// Pages of the write-ahead log after which it is copied into the file (16 MB).
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// Bytes that the write-ahead log keeps on disk after it was copied.
+const KEPT_LOG_BYTES: i64 = 64 << 20;
+
+/// What stands at a path, as far as it can be told without SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Store,
+}
+
+/// Refuses whatever is no store, by reading its first bytes. Nothing is written: SQLite itself would roll back a
+/// foreign file's journal on opening it.
+fn inspect(path: &Path, name: &Name, create: bool) -> Result<Found, StoreError> {
+    let unreachable = |error: &std::io::Error| match error.kind() {
+        ErrorKind::PermissionDenied => name.unreachable("no permission"),
+        _ => name.unreachable(&error.to_string()),
+    };
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => return Err(name.unreachable("it is a directory")),
+        Ok(meta) if meta.len() == 0 && !create => return Err(name.not_a_store("the file is empty")),
+        Ok(meta) if meta.len() == 0 => return Ok(Found::Nothing),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+                return Err(name.unreachable(&format!("there is no directory {}", directory.display())));
+            }
+            if !create {
+                return Err(name.unreachable("there is no such file"));
+            }
+            return Ok(Found::Nothing);
+        }
+        Err(error) => return Err(unreachable(&error)),
+    }
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(100).read_to_end(&mut start))
+        .map_err(|error| unreachable(&error))?;
+    if !start.starts_with(b"SQLite format 3\0") {
+        return Err(name.not_a_store("not a SQLite file"));
+    }
+    let number = |at: usize| -> Option<i64> {
+        let bytes: [u8; 4] = start.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        Some(i64::from(i32::from_be_bytes(bytes)))
+    };
+    // Offsets of the SQLite file format, section 1.3.
+    let (Some(format), Some(application)) = (number(60), number(68)) else {
+        return Err(name.damaged("it ends within its first hundred bytes"));
+    };
+    if application != APPLICATION_ID {
+        return Err(name.not_a_store("a SQLite file of another application"));
+    }
+    if format != FORMAT {
+        return Err(StoreError::Format { file: name.0.clone(), format, known: FORMAT });
+    }
+    OpenOptions::new().write(true).open(path).map_err(|error| unreachable(&error))?;
+    Ok(Found::Store)
+}
+
+/// Opens a file and gives the writer's connection.
+pub(crate) fn file(path: &Path, options: &Options) -> Result<Connection, StoreError> {
+    let name = Name::of(path);
+    library(&name)?;
+    let found = inspect(path, &name, options.create)?;
+    let connection = connect(path, options, &name)?;
+    durable(&connection, options, &name)?;
+    if found == Found::Nothing {
+        create(&connection, &name)?;
+    }
+    let created = found == Found::Nothing;
+    write_ahead(&connection, options, &name)?;
+    if created {
+        // The first write through the write-ahead log: where syncing fails early, SQLite says "wal" and writes
+        // without it, and the proof below finds out.
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('journal', 'wal')", ()).of(&name)?;
+    }
+    durable(&connection, options, &name)?;
+    let second = connect(path, options, &name)?;
+    let journal: String = second.query_row("PRAGMA journal_mode", (), |row| row.get(0)).of(&name)?;
+    if journal != "wal" {
+        let what = format!("a second connection finds its journal mode to be \"{journal}\", not \"wal\"");
+        return Err(name.not_safe(&what));
+    }
+    whole(second, &name)?;
+    Ok(connection)
+}
+
+/// Opens a log in memory.
+pub(crate) fn memory(options: &Options, name: &Name) -> Result<Connection, StoreError> {
+    library(name)?;
+    let connection = Connection::open_in_memory().of(name)?;
+    prepare(&connection, options).of(name)?;
+    create(&connection, name)?;
+    Ok(connection)
+}
+
+/// One more connection to a store, for reading alone.
+pub(crate) fn reader(path: &Path, options: &Options, name: &Name) -> Result<Connection, StoreError> {
+    let connection = connect(path, options, name)?;
+    connection.pragma_update(None, "query_only", true).of(name)?;
+    Ok(connection)
+}
+
+fn library(name: &Name) -> Result<(), StoreError> {
+    if rusqlite::version_number() < OLDEST_LIBRARY {
+        let what = format!("SQLite {} may lose commits; 3.51.3 or newer is needed", rusqlite::version());
+        return Err(name.not_safe(&what));
+    }
+    Ok(())
+}
+
+fn connect(path: &Path, options: &Options, name: &Name) -> Result<Connection, StoreError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).of(name)?;
+    prepare(&connection, options).of(name)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+    connection.busy_timeout(options.lock_timeout)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    // In KiB: what is written at random places (ids without time, many customers) stays in memory.
+    connection.pragma_update(None, "cache_size", -32_768)
+}
+
+/// Sets how far a commit reaches and reads it back, since SQLite ignores what it does not understand.
+fn durable(connection: &Connection, options: &Options, name: &Name) -> Result<(), StoreError> {
+    let level: i64 = match options.durability {
+        Durability::Full => 3,
+        Durability::MayLoseLastCommitsOnPowerLoss => 1,
+    };
+    connection.pragma_update(None, "synchronous", level).of(name)?;
+    let actual: i64 = connection.query_row("PRAGMA synchronous", (), |row| row.get(0)).of(name)?;
+    if actual == level { Ok(()) } else { Err(name.not_safe("SQLite did not take the level of durability")) }
+}
+
+/// Makes an empty database a store, unless another process just did. This happens under the rollback journal, so
+/// that the mark of a store is in the file itself and not only in its write-ahead log.
+fn create(connection: &Connection, name: &Name) -> Result<(), StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE").of(name)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0)).of(name)?;
+    let made = if tables == 0 {
+        connection.execute_batch(CREATE).and_then(|()| {
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            connection.pragma_update(None, "user_version", FORMAT)
+        })
+    } else {
+        Ok(())
+    };
+    made.and_then(|()| connection.execute_batch("COMMIT")).of(name)
+}
+
+/// Switches to the write-ahead log. SQLite does not wait for others here, so this does.
+fn write_ahead(connection: &Connection, options: &Options, name: &Name) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    let journal: String = loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0)) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < options.lock_timeout =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            journal => break journal.of(name)?,
+        }
+    };
+    if journal != "wal" {
+        return Err(name.not_safe(&format!("its journal mode is \"{journal}\", not \"wal\"")));
+    }
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).of(name)?;
+    connection.pragma_update(None, "journal_size_limit", KEPT_LOG_BYTES).of(name)
+}
+
+/// Checks that the file is a store of this format and that its head and its tail agree.
+fn whole(connection: Connection, name: &Name) -> Result<(), StoreError> {
+    let pragma = |pragma: &str| -> Result<i64, StoreError> {
+        connection.query_row(&format!("PRAGMA {pragma}"), (), |row| row.get(0)).of(name)
+    };
+    if pragma("application_id")? != APPLICATION_ID {
+        return Err(name.not_a_store("a SQLite file of another application"));
+    }
+    let format = pragma("user_version")?;
+    if format != FORMAT {
+        return Err(StoreError::Format { file: name.0.clone(), format, known: FORMAT });
+    }
+    let mut reader = Reader::new(connection, name.clone());
+    reader.on_snapshot(|reader| {
+        let connection = &reader.connection;
+        let (facts, link) =
+            read::head(connection).optional().of(name)?.ok_or_else(|| name.damaged("it has no head"))?;
+        let last: i64 = connection
+            .query_row("SELECT coalesce(max(position), 0) FROM fact", (), |row| row.get(0))
+            .of(name)?;
+        if facts != last {
+            return Err(name.damaged(&format!("its head counts {facts} facts, the last has position {last}")));
+        }
+        if facts > 0 {
+            Reader::fact(connection, &mut reader.decoder, name, last).or_else(|error| match error {
+                // Written by a newer build: whole, though this one cannot say what it is.
+                StoreError::Undecodable { source: Unreadable::Fact(_), .. } => Ok(FactBlock::default()),
+                StoreError::Undecodable { source, .. } => {
+                    Err(name.damaged(&format!("the last fact, at position {last}: {source}")))
+                }
+                error => Err(error),
+            })?;
+            let tail: Vec<u8> = connection
+                .query_row("SELECT link FROM fact WHERE position = ?1", [last], |row| row.get(0))
+                .of(name)?;
+            if tail != link {
+                return Err(name.damaged("its head does not vouch for its last fact"));
+            }
+        }
+        Ok(())
+    })
+}

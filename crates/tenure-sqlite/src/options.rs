@@ -1,0 +1,82 @@
+//! How a store is opened.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use tenure_store::{Clock, SystemClock};
+
+/// What an acknowledged append survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Everything: a killed process, a crashed system, a power loss.
+    #[default]
+    Full,
+    /// A killed process, but not a power loss or a crashed system: those may take the last commits with them. The
+    /// file stays whole. Appends do not wait for the disk.
+    MayLoseLastCommitsOnPowerLoss,
+}
+
+/// How a store is opened.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use tenure_sqlite::{Durability, Options, SqliteStore};
+/// let options = Options::new()
+///     .durability(Durability::MayLoseLastCommitsOnPowerLoss)
+///     .lock_timeout(Duration::from_secs(1));
+/// let store = SqliteStore::open_in_memory(options)?;
+/// # Ok::<(), tenure_store::StoreError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(crate) durability: Durability,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) create: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Options {
+    /// Full durability, the machine's clock, ten seconds of patience with other writers; a missing file is created.
+    pub fn new() -> Self {
+        Self {
+            durability: Durability::Full,
+            lock_timeout: Duration::from_secs(10),
+            clock: Arc::new(SystemClock),
+            create: true,
+        }
+    }
+
+    /// What an acknowledged append survives.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// How long a call waits for writers of other processes before it fails with
+    /// [`StoreError::Locked`](tenure_store::StoreError::Locked).
+    #[must_use]
+    pub fn lock_timeout(self, lock_timeout: Duration) -> Self {
+        Self { lock_timeout, ..self }
+    }
+
+    /// Where `recorded_at` comes from.
+    #[must_use]
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Refuses a missing file instead of creating it: for questions, where a wrong path must not look like an empty
+    /// log.
+    #[must_use]
+    pub fn existing(self) -> Self {
+        Self { create: false, ..self }
+    }
+}

@@ -1,0 +1,233 @@
+//! The handle: readers, and the way to the writer.
+
+use core::mem;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use futures_channel::oneshot;
+use rusqlite::Connection;
+use tenure_core::log::{Append, Appended, Page, Read};
+use tenure_core::{CustomerId, EventId, Position, Version};
+use tenure_store::{EventStore, Head, StoreError, StreamPage};
+
+use crate::error::Name;
+use crate::open;
+use crate::options::Options;
+use crate::read::Reader;
+use crate::row::Encoded;
+use crate::writer::{self, Job, Writer};
+
+/// Connections for reading that are kept when nobody reads.
+const IDLE_READERS: usize = 8;
+
+/// A log in one SQLite file.
+///
+/// Appends of all tasks go through one writer thread, which commits together what waits together; other processes
+/// may open and write the same file at the same time. Reads take a connection each and see one snapshot a page; they
+/// block the thread that polls them while SQLite reads that page. Dropping the handle waits for the commit under way.
+///
+/// # Example
+/// ```
+/// use tenure_core::log::Append;
+/// use tenure_core::{Customer, CustomerEvent, Event, EventId, Timestamp};
+/// use tenure_sqlite::{Options, SqliteStore};
+/// use tenure_store::EventStore;
+/// # pollster::block_on(async {
+/// let directory = tempfile::tempdir()?;
+/// let file = directory.path().join("shop.db");
+/// let at = Timestamp::parse("2024-05-01T10:00:00Z")?;
+/// let ann = Customer::parse("ann", "shop")?;
+/// let fact = Event::new(EventId::from_foreign("shop", "1"), ann, at, CustomerEvent::SignedUp {})?;
+/// SqliteStore::open(&file, Options::new())?.append(Append::new(vec![fact.clone()])).await?;
+/// let again = SqliteStore::open(&file, Options::new().existing())?;
+/// assert!(again.append(Append::new(vec![fact])).await?.already_stored());
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+/// A file that is something else is refused and left alone:
+/// ```
+/// use tenure_sqlite::{Options, SqliteStore};
+/// use tenure_store::StoreError;
+/// let directory = tempfile::tempdir()?;
+/// let file = directory.path().join("letter.txt");
+/// std::fs::write(&file, "Dear Ann")?;
+/// assert!(matches!(SqliteStore::open(&file, Options::new()), Err(StoreError::NotAStore { .. })));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SqliteStore {
+    name: Name,
+    options: Options,
+    source: Source,
+    jobs: Option<Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    poisoned: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+enum Source {
+    File {
+        path: PathBuf,
+        idle: Mutex<Vec<Reader>>,
+    },
+    /// A database in memory has one connection, which readers and writer take in turns.
+    Memory(Arc<Mutex<Reader>>),
+}
+
+impl SqliteStore {
+    /// Opens a store, or creates it where there is no file or one of zero bytes.
+    ///
+    /// # Errors
+    /// Each names the file and, by [`StoreError::hint`], what to do: [`StoreError::NotAStore`] for a file of something
+    /// else, which is not touched; [`StoreError::Format`] for one of another format; [`StoreError::Damaged`] where
+    /// head and tail disagree; [`StoreError::Unreachable`] for a missing directory, or file with
+    /// [`Options::existing`], or permission; [`StoreError::Locked`] after the time-out; [`StoreError::Unsafe`] where
+    /// the durability asked for cannot be proved.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let name = Name::of(path);
+        let connection = open::file(path, &options)?;
+        let writer = Arc::new(Mutex::new(Reader::new(connection, name.clone())));
+        let source = Source::File { path: path.to_owned(), idle: Mutex::default() };
+        Self::start(name, options, source, writer)
+    }
+
+    /// A log that lives as long as the handle.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsafe`] where the SQLite library is too old; else none but lack of memory.
+    pub fn open_in_memory(options: Options) -> Result<Self, StoreError> {
+        let name = Name::of(Path::new(":memory:"));
+        let connection = open::memory(&options, &name)?;
+        let only = Arc::new(Mutex::new(Reader::new(connection, name.clone())));
+        Self::start(name, options, Source::Memory(Arc::clone(&only)), only)
+    }
+
+    fn start(
+        name: Name,
+        options: Options,
+        source: Source,
+        reader: Arc<Mutex<Reader>>,
+    ) -> Result<Self, StoreError> {
+        let poisoned = Arc::new(AtomicBool::new(false));
+        let (jobs, waiting) = channel();
+        let writer = Writer {
+            reader,
+            name: name.clone(),
+            clock: Arc::clone(&options.clock),
+            poisoned: Arc::clone(&poisoned),
+            known: None,
+            commit: writer::commit,
+        };
+        let thread = thread::Builder::new()
+            .name("tenure-sqlite".into())
+            .spawn(move || writer.work(&waiting))
+            .map_err(StoreError::backend)?;
+        Ok(Self { name, options, source, jobs: Some(jobs), writer: Some(thread), poisoned })
+    }
+
+    /// The file of the store; none for one in memory.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::File { path, .. } => Some(path),
+            Source::Memory(_) => None,
+        }
+    }
+
+    /// Whether a write failed in a way after which this handle takes no more; open the store again.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Does something with a connection of its own.
+    pub(crate) fn with_reader<T>(
+        &self,
+        work: impl FnOnce(&mut Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.source {
+            Source::Memory(only) => work(&mut only.lock().unwrap_or_else(PoisonError::into_inner)),
+            Source::File { path, idle } => {
+                let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+                let kept = idle().pop();
+                let mut reader = match kept {
+                    Some(reader) => reader,
+                    None => Reader::new(self.connect(path)?, self.name.clone()),
+                };
+                let result = work(&mut reader);
+                let mut idle = idle();
+                if reader.connection.is_autocommit() && idle.len() < IDLE_READERS {
+                    idle.push(reader);
+                }
+                result
+            }
+        }
+    }
+
+    fn connect(&self, path: &Path) -> Result<Connection, StoreError> {
+        open::reader(path, &self.options, &self.name)
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job(reply)).is_ok());
+        match (sent, answer.await) {
+            (true, Ok(answer)) => answer,
+            // The writer is gone, which only a panic can do; what it was about to do is unknown, so it is as after a
+            // failed commit.
+            _ => Err(StoreError::Poisoned),
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // Without a sender the writer finishes what waits and ends.
+        mem::drop(self.jobs.take());
+        if let Some(writer) = self.writer.take() {
+            // A panic of the writer was told to whoever waited for it.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl EventStore for SqliteStore {
+    async fn append(&self, append: Append) -> Result<Appended, StoreError> {
+        let encoded = Encoded::all(append.events());
+        self.ask(|reply| Job::Append { append, encoded, reply }).await
+    }
+
+    async fn read(&self, read: &Read) -> Result<Page, StoreError> {
+        self.with_reader(|reader| reader.page(read))
+    }
+
+    async fn read_stream(
+        &self,
+        customer: CustomerId,
+        after: Version,
+        limit: usize,
+    ) -> Result<StreamPage, StoreError> {
+        self.with_reader(|reader| reader.stream(customer, after, limit))
+    }
+
+    async fn head(&self) -> Result<Head, StoreError> {
+        self.with_reader(|reader| reader.head())
+    }
+
+    async fn known(&self, ids: &[EventId]) -> Result<Vec<Option<Position>>, StoreError> {
+        self.with_reader(|reader| reader.known(ids))
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.with_reader(|reader| reader.note(name))
+    }
+
+    async fn put_note(&self, name: &str, expected: Option<&str>, value: &str) -> Result<(), StoreError> {
+        let (name, expected, value) = (name.to_owned(), expected.map(str::to_owned), value.to_owned());
+        self.ask(|reply| Job::Note { name, expected, value, reply }).await
+    }
+}
