@@ -43,7 +43,7 @@ impl Decimal {
     /// `digits` thousandths, for the defaults of a policy: `per_mille(200)` is 0.2.
     pub(crate) const fn per_mille(mut digits: u16) -> Self {
         let mut scale = 3;
-        while scale > 0 && digits % 10 == 0 {
+        while scale > 0 && digits.is_multiple_of(10) {
             digits /= 10;
             scale -= 1;
         }
@@ -65,6 +65,19 @@ impl Decimal {
         let unit = Self::power(self.scale);
         let floor = product.div_euclid(unit);
         if product.rem_euclid(unit) == 0 { floor } else { floor.saturating_add(1) }
+    }
+
+    /// The least whole number that is not below the sum of two numbers times `factor`, for a factor below 2^64.
+    pub(crate) fn ceil_sum_times(self, other: Self, factor: u64) -> i128 {
+        // Below 2^64 * 10^15 each; the rests below 10^30.
+        let split = |number: Self| {
+            let product = i128::from(number.mantissa) * i128::from(factor);
+            (product.div_euclid(Self::power(number.scale)), product.rem_euclid(Self::power(number.scale)))
+        };
+        let ((whole, rest), (other_whole, other_rest)) = (split(self), split(other));
+        let rests = rest * Self::power(other.scale) + other_rest * Self::power(self.scale);
+        let unit = Self::power(self.scale) * Self::power(other.scale);
+        whole + other_whole + rests / unit + i128::from(rests % unit > 0)
     }
 }
 

@@ -58,6 +58,7 @@ pub struct Rfm {
     currency: Option<Currency>,
     rates: Rates,
     days: LocalDays,
+    hash: String,
 }
 
 impl Rfm {
@@ -72,7 +73,11 @@ impl Rfm {
         rates: Rates,
     ) -> Result<Self, RfmPolicyError> {
         policy.check()?;
-        Ok(Self { policy, zone, currency, rates, days: LocalDays::new(zone) })
+        let parts = serde_json::to_value((zone, currency, &rates, &policy));
+        // Plain data always has a JSON form.
+        let text = parts.map(|value| json::canonical(&value)).unwrap_or_default();
+        let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        Ok(Self { policy, zone, currency, rates, days: LocalDays::new(zone), hash })
     }
 
     /// The policy.
@@ -87,11 +92,8 @@ impl Rfm {
 
     /// Hash of all that scores and segments depend on: zone, currency, rates and the `[rfm]` part, with every default
     /// filled in. Other parts of a policy may change without making edges useless.
-    pub fn policy_hash(&self) -> String {
-        let parts = serde_json::to_value((self.zone, self.currency, &self.rates, &self.policy));
-        // Plain data always has a JSON form.
-        let text = parts.map(|value| json::canonical(&value)).unwrap_or_default();
-        blake3::hash(text.as_bytes()).to_hex().to_string()
+    pub fn policy_hash(&self) -> &str {
+        &self.hash
     }
 
     /// What an order or a refund adds.
@@ -186,7 +188,7 @@ impl Projection for Rfm {
 }
 
 /// What is known of one customer in the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RfmView {
     /// Recency, frequency and monetary; none without an order: the customer is unscored.
     pub values: Option<RfmValues>,
