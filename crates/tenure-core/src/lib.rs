@@ -4,6 +4,7 @@
 pub mod id;
 pub mod json;
 pub mod money;
+pub mod rates;
 pub mod time;
 
 pub mod event;
@@ -17,5 +18,6 @@ pub use event::{
     Period, RecordedView, Survey, Upcaster, UpcasterError, Upcasters, Wire,
 };
 pub use id::{Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
-pub use money::{Currency, Money, MoneyError};
+pub use money::{Currency, Money, MoneyError, MoneySum};
+pub use rates::{Decimal, Rate, RateError, Rates};
 pub use time::{Duration, LocalTime, TimeError, Timestamp, Zone};
