@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use tenure_core::log::FactBlock;
 use tenure_core::{
-    Currency, CustomerId, CustomerKey, EventId, EventView, Kind, Money, Position, RecordedView, Timestamp, Version,
+    Currency, CustomerEvent, CustomerId, CustomerKey, Event, EventId, EventView, Kind, Money, Position, RecordedView, Timestamp, Version,
 };
 
 /// A small generator of pseudo-random numbers (splitmix64), so that every run has the same facts.
@@ -75,7 +75,9 @@ pub fn facts(customers: u64, per_customer: u64) -> Vec<Fact> {
             };
             let occurred_at = Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX);
             let mut hash = [0; 10];
-            hash[..8].copy_from_slice(&random.next().to_be_bytes());
+            for (to, from) in hash.iter_mut().zip(random.next().to_be_bytes()) {
+                *to = from;
+            }
             let id = EventId::from_instant(occurred_at, hash);
             let minor = i64::try_from(random.below(20_000)).unwrap_or_default();
             facts.push(Fact { customer, id, occurred_at, kind, minor });
@@ -100,6 +102,8 @@ pub fn shuffled(mut facts: Vec<Fact>) -> Vec<Fact> {
     facts
 }
 
+const NOBODY: CustomerId = CustomerId::from_bytes([0; 16]);
+
 /// The key of a made-up customer.
 pub fn key(customer: u64) -> CustomerKey {
     format!("bench:{customer:07}").parse().unwrap_or_else(|_| key(0))
@@ -117,7 +121,7 @@ pub fn block(facts: &[Fact]) -> FactBlock {
         let amount = usd.filter(|_| money).map(|usd| Money::from_minor(fact.minor, usd));
         let event = EventView {
             id: fact.id,
-            customer: ids[usize::try_from(fact.customer).unwrap_or_default()],
+            customer: usize::try_from(fact.customer).ok().and_then(|n| ids.get(n)).copied().unwrap_or(NOBODY),
             occurred_at: fact.occurred_at,
             kind: fact.kind,
             kind_name: fact.kind.name(),
@@ -139,6 +143,29 @@ pub fn block(facts: &[Fact]) -> FactBlock {
         });
     }
     block
+}
+
+/// The same facts as events, as a service would record them.
+pub fn events(facts: &[Fact]) -> Vec<Event> {
+    let usd: Option<Currency> = "USD".parse().ok();
+    let event = |fact: &Fact| {
+        let money = usd.map(|usd| Money::from_minor(fact.minor, usd));
+        let subject = || Some("o-1234567".to_owned());
+        let typed = match fact.kind {
+            Kind::OrderPlaced => CustomerEvent::OrderPlaced { order: subject(), total: money, lines: Vec::new() },
+            Kind::OrderRefunded => CustomerEvent::OrderRefunded { order: subject(), refund: money },
+            Kind::MessageSent => CustomerEvent::MessageSent { campaign: subject() },
+            Kind::TicketOpened => CustomerEvent::TicketOpened {
+                ticket: "t-1234567".to_owned(),
+                category: None,
+                severity: None,
+                complaint: false,
+            },
+            _ => CustomerEvent::SessionStarted {},
+        };
+        Event::new(fact.id, key(fact.customer).into(), fact.occurred_at, typed).ok()?.with_channel("web").ok()
+    };
+    facts.iter().filter_map(event).collect()
 }
 
 /// Seconds that something takes.

@@ -125,7 +125,7 @@ impl Table {
     /// For a terminal `width` columns wide; no limit if none. Shares get a bar.
     pub fn to_terminal(&self, width: Option<u16>) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED);
+        table.load_style(UTF8_FULL_CONDENSED);
         if let Some(width) = width {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
@@ -136,7 +136,7 @@ impl Table {
     /// As a Markdown table under its title.
     pub fn to_markdown(&self) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_preset(ASCII_MARKDOWN);
+        table.load_style(ASCII_MARKDOWN);
         self.fill(&mut table, false);
         format!("**{}**\n\n{table}", self.title)
     }
