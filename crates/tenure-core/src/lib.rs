@@ -10,6 +10,7 @@ pub mod time;
 pub mod event;
 pub mod fold;
 pub mod log;
+pub mod policy;
 pub mod projection;
 pub mod report;
 
@@ -19,5 +20,6 @@ pub use event::{
 };
 pub use id::{Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
 pub use money::{Currency, Money, MoneyError, MoneySum};
+pub use policy::{Policy, PolicyError};
 pub use rates::{Decimal, Rate, RateError, Rates};
 pub use time::{Duration, LocalTime, TimeError, Timestamp, Zone};

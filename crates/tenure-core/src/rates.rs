@@ -210,13 +210,15 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error
 ///
 /// # Example
 /// ```
-/// use tenure_core::{Money, Rate, Rates};
-/// let (usd, cny) = ("USD".parse()?, "CNY".parse()?);
-/// let day = "2024-05-01".parse()?;
-/// let rates = Rates::new(vec![Rate { day, from: usd, to: cny, rate: "7.25".parse()? }])?;
-/// let price = Money::parse("14.78", usd)?;
-/// assert_eq!(rates.convert(price, cny, "2024-06-30".parse()?)?.to_string(), "107.16 CNY"); // 107.155, half to even
-/// assert!(rates.convert(price, cny, "2024-04-30".parse()?).is_err());
+/// use tenure_core::{Money, Rates, Timestamp, Zone};
+/// let rates: Rates = serde_json::from_str(
+///     r#"[{"day": "2024-05-01", "from": "USD", "to": "CNY", "rate": "7.25"}]"#,
+/// )?;
+/// let (price, cny) = (Money::parse("14.78", "USD".parse()?)?, "CNY".parse()?);
+/// let june = Zone::UTC.date(Timestamp::parse("2024-06-30T00:00:00Z")?);
+/// assert_eq!(rates.convert(price, cny, june)?.to_string(), "107.16 CNY"); // 107.155, half to even
+/// let april = Zone::UTC.date(Timestamp::parse("2024-04-30T00:00:00Z")?);
+/// assert!(rates.convert(price, cny, april).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -42,7 +42,7 @@ use crate::time::Timestamp;
 ///     report.add(&mut population, Shown { id: CustomerId::from_bytes([n; 16]), name }, &view);
 /// }
 /// let answer = report.finish(population)?;
-/// assert_eq!(answer.customers[0].segment, "potential_loyalist"); // ann: yesterday, but once and little
+/// assert_eq!(answer.customers[0].segment, "new_customers"); // ann: yesterday, once, little
 /// assert_eq!(answer.edges.scores.map(|edges| edges.r[0].to_string()), Some("1.4".into()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
