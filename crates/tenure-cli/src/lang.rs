@@ -45,6 +45,8 @@ macro_rules! words {
 
 words! {
     as_of: "as of", "截至";
+    known_at: " · known at {}", " · 已知截至 {}";
+    rfm: "RFM", "RFM 分析";
     customer: "Customer", "客户";
     customers: "Customers", "客户数";
     share: "Share", "占比";

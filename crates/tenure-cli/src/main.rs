@@ -6,6 +6,7 @@ mod command;
 mod error;
 mod lang;
 mod progress;
+mod question;
 mod source;
 mod table;
 
@@ -28,6 +29,7 @@ fn run(command: &Command, talk: &Talk) -> Result<ExitCode, CliError> {
     match command {
         Command::Import(args) => command::import::run(args, talk),
         Command::Log(args) => command::log::run(args, talk),
+        Command::Rfm(args) => command::rfm::run(args, talk),
         Command::Void(args) => command::void::run(args, talk),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tenure", &mut io::stdout());

@@ -3,7 +3,7 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement};
 use serde_json::{Map, Value};
-use tenure::core::Money;
+use tenure::core::MoneySum;
 
 /// Rows under a title.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub enum Cell {
     /// A share in `0.0..=1.0`; percent and a bar where people read it.
     Share(f64),
     /// An amount.
-    Money(Money),
+    Money(MoneySum),
     /// Nothing.
     Empty,
 }
@@ -74,7 +74,7 @@ impl Cell {
             Self::Text(text) | Self::Code(text, _) => text.clone(),
             Self::Number(number) => number.to_string(),
             Self::Share(share) => share.to_string(),
-            Self::Money(money) => money.to_decimal(),
+            Self::Money(sum) => amount(*sum),
             Self::Empty => String::new(),
         }
     }
@@ -95,7 +95,7 @@ impl Cell {
             Self::Text(text) | Self::Code(_, text) => safe(text),
             Self::Number(number) => thousands(&number.to_string()),
             Self::Share(share) => format!("{:5.1} %", share * 100.0),
-            Self::Money(money) => format!("{} {}", thousands(&money.to_decimal()), money.currency),
+            Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
             Self::Empty => String::new(),
         }
     }
@@ -181,6 +181,11 @@ impl Table {
         }
         text
     }
+}
+
+/// The decimal of a sum, without its currency.
+fn amount(sum: MoneySum) -> String {
+    tenure::core::money::decimal(sum.minor, sum.currency)
 }
 
 fn share(cell: &Cell) -> Option<f64> {

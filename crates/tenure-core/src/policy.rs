@@ -52,6 +52,28 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The names of the policies that come with the library.
+    pub const PRESETS: [&str; 3] = ["retail", "saas", "b2b"];
+
+    /// A policy that comes with the library; none of another name.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::Policy;
+    /// assert!(Policy::PRESETS.iter().all(|name| Policy::preset(name).is_some()));
+    /// assert!(Policy::preset("wholesale").is_none());
+    /// ```
+    pub fn preset(name: &str) -> Option<Self> {
+        let text = match name {
+            "retail" => include_str!("../presets/retail.toml"),
+            "saas" => include_str!("../presets/saas.toml"),
+            "b2b" => include_str!("../presets/b2b.toml"),
+            _ => return None,
+        };
+        // A test reads every one of them.
+        Self::parse(text, name).ok()
+    }
+
     /// Reads a policy. `file` is only for the message.
     ///
     /// # Errors

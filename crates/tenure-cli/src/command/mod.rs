@@ -2,6 +2,7 @@
 
 pub mod import;
 pub mod log;
+pub mod rfm;
 pub mod void;
 
 use crate::lang::{Lang, Words};
