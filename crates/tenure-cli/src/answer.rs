@@ -47,6 +47,21 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A table alone, without a question.
+    pub fn of_table(table: Table) -> Self {
+        Self {
+            query: Value::Null,
+            as_of: Value::Null,
+            known_at: Value::Null,
+            policy: Value::Null,
+            answer: Value::Null,
+            heading: String::new(),
+            tables: vec![table],
+            notes: Vec::new(),
+            list: None,
+        }
+    }
+
     /// Writes it to stdout.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ fn run(command: &Command, talk: &Talk) -> Result<ExitCode, CliError> {
         Command::Import(args) => command::import::run(args, talk),
         Command::Log(args) => command::log::run(args, talk),
         Command::Rfm(args) => command::rfm::run(args, talk),
+        Command::Verify(args) => command::verify::run(args, talk),
         Command::Void(args) => command::void::run(args, talk),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tenure", &mut io::stdout());

@@ -130,7 +130,7 @@ impl Table {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
         self.fill(&mut table, true);
-        format!("{}\n{table}", self.title)
+        if self.title.is_empty() { table.to_string() } else { format!("{}\n{table}", self.title) }
     }
 
     /// As a Markdown table under its title.
@@ -138,7 +138,7 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_style(ASCII_MARKDOWN);
         self.fill(&mut table, false);
-        format!("**{}**\n\n{table}", self.title)
+        if self.title.is_empty() { table.to_string() } else { format!("**{}**\n\n{table}", self.title) }
     }
 
     fn fill(&self, table: &mut comfy_table::Table, bars: bool) {

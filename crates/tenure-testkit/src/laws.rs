@@ -10,7 +10,10 @@
 //!
 //! L5, L7 and L8 speak of stages and stand beside the stage projection's oracle.
 
+use core::num::NonZeroUsize;
+use core::ops::ControlFlow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -18,6 +21,7 @@ use tenure_core::fold::{Folded, Partition, Projection, Snapshot, States, fold};
 use tenure_core::log::{Append, Cut, KnownAt, Log};
 use tenure_core::report::{Report, Shown};
 use tenure_core::{CustomerId, Event, Kind, Timestamp};
+use tenure_store::{EventStore, ManualClock, replay};
 
 /// What a law says of a case: it holds, or it does not and why.
 pub type Outcome = Result<(), TestCaseError>;
@@ -270,4 +274,31 @@ where
         |states: &States<P>| -> Vec<_> { states.iter().map(|(c, folded)| (c, folded.clone())).collect() };
     prop_assert_eq!(states(&with), states(&without));
     Ok(())
+}
+
+/// Records in a fresh store and folds it on three threads: what holds for the log in memory has to hold there.
+#[derive(Clone, Copy, Debug)]
+pub struct InStore<F>(
+    /// Makes an empty store under a clock.
+    pub F,
+);
+
+impl<S: EventStore, F: Fn(Arc<ManualClock>) -> S> Recorder for InStore<F> {
+    fn fold<P: Projection + Clone + Send + Sync>(&self, projection: P, cut: Cut, batches: &[Vec<Event>]) -> States<P> {
+        let clock = Arc::new(ManualClock::new(Timestamp::MIN));
+        let store = (self.0)(Arc::clone(&clock));
+        for (batch, now) in batches.iter().zip(recording_times()).filter(|(batch, _)| !batch.is_empty()) {
+            clock.set(now);
+            let appended = pollster::block_on(store.append(Append::new(batch.clone())));
+            debug_assert!(appended.is_ok(), "{appended:?}");
+        }
+        let threads = NonZeroUsize::MIN.saturating_add(2);
+        match replay(&store, projection.clone(), cut, threads, |_| ControlFlow::Continue(())) {
+            Ok(states) => states,
+            Err(error) => {
+                debug_assert!(false, "{error}");
+                States::new(projection, cut)
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 pub mod import;
 pub mod log;
 pub mod rfm;
+pub mod verify;
 pub mod void;
 
 use crate::lang::{Lang, Words};
