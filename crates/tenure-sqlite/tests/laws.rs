@@ -11,7 +11,7 @@ use tenure_testkit::laws::{self, InStore};
 use tenure_testkit::strategies::{delivered, instant};
 
 fn sqlite() -> InStore<impl Fn(Arc<ManualClock>) -> SqliteStore> {
-    InStore(|clock| SqliteStore::open_in_memory(Options::new().clock(clock)).unwrap())
+    InStore(|clock: Arc<ManualClock>| SqliteStore::open_in_memory(Options::new().clock(clock)).unwrap())
 }
 
 proptest! {
