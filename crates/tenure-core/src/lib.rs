@@ -11,6 +11,7 @@ pub mod fold;
 pub mod log;
 pub mod projection;
 pub mod report;
+pub mod select;
 
 pub use event::{
     By, Context, CustomerEvent, Event, EventView, FactError, FactKey, Kind, Line, LineError, Nps, OrderLine,
@@ -18,4 +19,5 @@ pub use event::{
 };
 pub use id::{Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
 pub use money::{Currency, Money, MoneyError};
+pub use select::{Leaf, SelectError, Selector};
 pub use time::{Duration, LocalTime, TimeError, Timestamp, Zone};
