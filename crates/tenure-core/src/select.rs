@@ -365,7 +365,9 @@ impl Leaf {
             "number" => number(fact.number),
             "amount" => number(fact.amount.map(|money| money.minor)),
             "currency" => text(fact.amount.as_ref().map(|money| money.currency.code())),
-            "occurred_at" => self.test.holds(&fact.value("occurred_at").as_ref().map_or(Seen::Missing, Seen::of)),
+            "occurred_at" => {
+                self.test.holds(&fact.value("occurred_at").as_ref().map_or(Seen::Missing, Seen::of))
+            }
             _ if fact.data.is_empty() => self.test.holds(&Seen::Missing),
             name => self.holds_of(body.get_or_insert_with(|| fact.properties()).get(name)),
         }
@@ -548,7 +550,9 @@ impl Matcher {
 #[non_exhaustive]
 pub enum SelectError {
     /// An empty list of names. **What to do:** leave `event` out to mean any fact by the customer.
-    #[error("`event` is an empty list: name a kind or a tracked event, or leave it out for any fact by the customer")]
+    #[error(
+        "`event` is an empty list: name a kind or a tracked event, or leave it out for any fact by the customer"
+    )]
     NoName,
     /// A name without letters.
     #[error("`event` holds an empty name")]
@@ -593,7 +597,8 @@ mod tests {
         let fact = tracked("lesson", json!({"gone": null}));
         for property in ["none", "gone", "actor", "number", "amount", "currency"] {
             assert!(leaf(property, "ne", json!(1)).holds(&fact.view()), "{property}");
-            let others = [("eq", json!(1)), ("in", json!([1])), ("gt", json!(1)), ("contains_ci", json!("1"))];
+            let others =
+                [("eq", json!(1)), ("in", json!([1])), ("gt", json!(1)), ("contains_ci", json!("1"))];
             for (op, value) in others {
                 assert!(!leaf(property, op, value).holds(&fact.view()), "{property} {op}");
             }
@@ -628,7 +633,8 @@ mod tests {
 
     #[test]
     fn comparisons_are_of_numbers_and_of_times() {
-        let fact = tracked("lesson", json!({"n": 9_007_199_254_740_993_i64, "at": "2020-01-01T08:00:00+08:00"}));
+        let fact =
+            tracked("lesson", json!({"n": 9_007_199_254_740_993_i64, "at": "2020-01-01T08:00:00+08:00"}));
         let view = fact.view();
         assert!(leaf("n", "gt", json!(9_007_199_254_740_992_i64)).holds(&view), "whole numbers are exact");
         assert!(leaf("n", "le", json!(1e16)).holds(&view));

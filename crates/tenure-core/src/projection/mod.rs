@@ -1,1 +1,3 @@
 //! Per-customer projections, one concept per folder.
+
+pub mod stage;
