@@ -154,7 +154,8 @@ fn insert(path: &Path, facts: &[Vec<Value>], streams: &[Vec<Value>]) {
     let stream = format!("INSERT OR REPLACE INTO stream VALUES ({})", marks(3));
     let mut streams = streams.iter().cycle();
     for chunk in facts.chunks(COMMIT) {
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
         {
             let mut fact = transaction.prepare_cached(&fact).unwrap();
             let mut stream = transaction.prepare_cached(&stream).unwrap();

@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use tenure_core::log::FactBlock;
 use tenure_core::{
-    Currency, CustomerEvent, CustomerId, CustomerKey, Event, EventId, EventView, Kind, Money, Position, RecordedView, Timestamp, Version,
+    Currency, CustomerEvent, CustomerId, CustomerKey, Event, EventId, EventView, Kind, Money, Position,
+    RecordedView, Timestamp, Version,
 };
 
 /// A small generator of pseudo-random numbers (splitmix64), so that every run has the same facts.
@@ -152,7 +153,9 @@ pub fn events(facts: &[Fact]) -> Vec<Event> {
         let money = usd.map(|usd| Money::from_minor(fact.minor, usd));
         let subject = || Some("o-1234567".to_owned());
         let typed = match fact.kind {
-            Kind::OrderPlaced => CustomerEvent::OrderPlaced { order: subject(), total: money, lines: Vec::new() },
+            Kind::OrderPlaced => {
+                CustomerEvent::OrderPlaced { order: subject(), total: money, lines: Vec::new() }
+            }
             Kind::OrderRefunded => CustomerEvent::OrderRefunded { order: subject(), refund: money },
             Kind::MessageSent => CustomerEvent::MessageSent { campaign: subject() },
             Kind::TicketOpened => CustomerEvent::TicketOpened {
@@ -176,7 +179,11 @@ pub fn seconds<T>(work: impl FnOnce() -> T) -> f64 {
 }
 
 /// Runs a floor and what is measured in turns and gives the median seconds of both.
-pub fn in_turns(runs: usize, mut floor: impl FnMut() -> f64, mut measured: impl FnMut() -> f64) -> (f64, f64) {
+pub fn in_turns(
+    runs: usize,
+    mut floor: impl FnMut() -> f64,
+    mut measured: impl FnMut() -> f64,
+) -> (f64, f64) {
     let (mut floors, mut figures) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         floors.push(floor());

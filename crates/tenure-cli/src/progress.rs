@@ -12,7 +12,11 @@ impl Progress {
     /// A bar over `total` units of something, such as facts; of unknown length if 0.
     pub fn new(what: &'static str, total: u64, quiet: bool) -> Self {
         let bar = if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) };
-        bar.set_draw_target(if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) });
+        bar.set_draw_target(if quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(8)
+        });
         let template = if total == 0 {
             "{prefix} {spinner} {human_pos} ({per_sec})"
         } else {

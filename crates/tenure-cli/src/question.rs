@@ -76,7 +76,11 @@ impl Question {
         let known_at = match self.known_at {
             KnownAt::Instant(at) => json!(at),
             KnownAt::Latest => Value::Null,
-            _ => self.known_text.as_deref().and_then(|text| text.parse::<u64>().ok()).map_or(Value::Null, Value::from),
+            _ => self
+                .known_text
+                .as_deref()
+                .and_then(|text| text.parse::<u64>().ok())
+                .map_or(Value::Null, Value::from),
         };
         let hash = self.policy.hash();
         let known = known_at.as_str().map(str::to_owned).or_else(|| known_at.as_u64().map(|n| n.to_string()));

@@ -193,7 +193,9 @@ pub fn open_file(path: &Path) -> Result<BufReader<File>, CliError> {
     if path.is_dir() {
         return Err(unreadable("it is a directory".into()));
     }
-    File::open(path).map(|file| BufReader::with_capacity(1 << 16, file)).map_err(|error| unreadable(error.to_string()))
+    File::open(path)
+        .map(|file| BufReader::with_capacity(1 << 16, file))
+        .map_err(|error| unreadable(error.to_string()))
 }
 
 /// Takes a file of interchange lines for a log: position = line number, `recorded_at` = the line's, else

@@ -82,7 +82,9 @@ impl Cell {
     fn json(&self) -> Value {
         match self {
             Self::Text(text) | Self::Code(text, _) => text.as_str().into(),
-            Self::Number(number) => i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from),
+            Self::Number(number) => {
+                i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
+            }
             Self::Share(share) => (*share).into(),
             Self::Money(money) => serde_json::to_value(money).unwrap_or_default(),
             Self::Empty => Value::Null,
@@ -154,7 +156,10 @@ impl Table {
         for index in 0..self.columns.len() {
             let text = self.rows.iter().filter_map(|row| row.get(index)).all(Cell::is_text);
             let share = self.rows.iter().filter_map(|row| row.get(index)).any(|cell| share(cell).is_some());
-            if !text && !share && let Some(column) = table.column_mut(index) {
+            if !text
+                && !share
+                && let Some(column) = table.column_mut(index)
+            {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -162,10 +167,15 @@ impl Table {
 
     /// As CSV with a header of names. A text that a spreadsheet would take for a formula gets a leading apostrophe.
     pub fn to_csv(&self) -> String {
-        let line = |cells: Vec<String>| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n";
+        let line =
+            |cells: Vec<String>| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n";
         let mut text = line(self.columns.iter().map(|column| column.name.to_owned()).collect());
         for row in &self.rows {
-            text += &line(row.iter().map(|cell| if cell.is_text() { guarded(&cell.plain()) } else { cell.plain() }).collect());
+            text += &line(
+                row.iter()
+                    .map(|cell| if cell.is_text() { guarded(&cell.plain()) } else { cell.plain() })
+                    .collect(),
+            );
         }
         text
     }
@@ -174,8 +184,12 @@ impl Table {
     pub fn to_jsonl(&self) -> String {
         let mut text = String::new();
         for row in &self.rows {
-            let object: Map<String, Value> =
-                self.columns.iter().zip(row).map(|(column, cell)| (column.name.to_owned(), cell.json())).collect();
+            let object: Map<String, Value> = self
+                .columns
+                .iter()
+                .zip(row)
+                .map(|(column, cell)| (column.name.to_owned(), cell.json()))
+                .collect();
             text += &Value::Object(object).to_string();
             text.push('\n');
         }
@@ -198,7 +212,11 @@ fn share(cell: &Cell) -> Option<f64> {
 /// Twenty cells at most, in eighths of a cell.
 fn bar(part: f64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 160 after the clamp")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 160 after the clamp"
+    )]
     let eighths = (part.clamp(0.0, 1.0) * 160.0).round() as usize;
     let rest = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
     format!("{}{rest}", "█".repeat(eighths / 8))
@@ -206,7 +224,8 @@ fn bar(part: f64) -> String {
 
 fn thousands(decimal: &str) -> String {
     let (sign, digits) = decimal.strip_prefix('-').map_or(("", decimal), |digits| ("-", digits));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index) % 3 == 0 {
@@ -221,9 +240,12 @@ fn thousands(decimal: &str) -> String {
 /// Control and direction-changing characters are escaped, so that data cannot move the cursor or hide text.
 pub fn safe(text: &str) -> String {
     let unsafe_char = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    text.chars().flat_map(|c| if unsafe_char(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+    text.chars()
+        .flat_map(|c| if unsafe_char(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
 }
 
 fn guarded(text: &str) -> String {
@@ -232,7 +254,11 @@ fn guarded(text: &str) -> String {
 }
 
 fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::json;
 use crate::money::Currency;
 use crate::projection::rfm::{Rfm, RfmPolicy, RfmPolicyError};
+use crate::projection::stage::{
+    CadencePolicy, RuleDef, StageDef, StageMachine, StagePolicy, StagePolicyError,
+};
 use crate::rates::Rates;
 use crate::time::Zone;
 
@@ -34,9 +37,16 @@ pub struct Policy {
     /// Rates of other currencies: `[[rate]]` with `day`, `from`, `to` and `rate`.
     #[serde(rename = "rate")]
     pub rates: Rates,
+    /// How a customer's own rhythm is measured.
+    pub cadence: CadencePolicy,
     /// Recency, frequency, monetary.
     pub rfm: RfmPolicy,
-    // Here come the parts of the lifecycle stages: `cadence`, `stage` and `rule`; `check` below asks each part.
+    /// The lifecycle stages: `[[stage]]`; none where a policy is about RFM alone.
+    #[serde(rename = "stage")]
+    pub stages: Vec<StageDef>,
+    /// How customers move between them: `[[rule]]`, in the order in which they are tried.
+    #[serde(rename = "rule")]
+    pub rules: Vec<RuleDef>,
 }
 
 impl Default for Policy {
@@ -46,7 +56,10 @@ impl Default for Policy {
             zone: Zone::UTC,
             currency: None,
             rates: Rates::default(),
+            cadence: CadencePolicy::default(),
             rfm: RfmPolicy::default(),
+            stages: Vec::new(),
+            rules: Vec::new(),
         }
     }
 }
@@ -83,7 +96,7 @@ impl Policy {
         let reader = toml::Deserializer::parse(text).map_err(|error| place.refuse(&error, ""))?;
         let policy: Self = serde_path_to_error::deserialize(reader)
             .map_err(|error| place.refuse(error.inner(), &error.path().to_string()))?;
-        policy.check().map_err(|RfmPolicyError { path, why }| PolicyError {
+        policy.check().map_err(|Unfit { path, why }| PolicyError {
             file: file.into(),
             line_column: place.find(&path).map(|offset| place.line_column(offset)),
             path,
@@ -96,8 +109,42 @@ impl Policy {
     ///
     /// # Errors
     /// The first field that is wrong.
-    pub fn check(&self) -> Result<(), RfmPolicyError> {
-        self.rfm.check()
+    pub fn check(&self) -> Result<(), Unfit> {
+        self.rfm.check().map_err(|RfmPolicyError { path, why }| Unfit { path, why })?;
+        if !self.stages.is_empty() || !self.rules.is_empty() {
+            self.stages()?;
+        }
+        Ok(())
+    }
+
+    /// The machine that computes lifecycle stages under this policy.
+    ///
+    /// # Errors
+    /// As [`Self::check`]; also if the policy has no stages.
+    pub fn stages(&self) -> Result<StageMachine, Unfit> {
+        StagePolicy::new(self.zone, self.cadence, self.stages.clone(), self.rules.clone())
+            .map(StageMachine::new)
+            .map_err(|error| Unfit { path: self.path_of(&error).into(), why: error.to_string().into() })
+    }
+
+    /// The field that a refusal is about.
+    fn path_of(&self, error: &StagePolicyError) -> String {
+        let stage = |name: &str| {
+            self.stages.iter().rposition(|stage| &*stage.id == name).map(|n| format!("stage[{n}].id"))
+        };
+        let rule = |name: &str, field| {
+            self.rules.iter().rposition(|rule| &*rule.name == name).map(|n| format!("rule[{n}]{field}"))
+        };
+        match error {
+            StagePolicyError::Cadence { .. } => Some("cadence".into()),
+            StagePolicyError::Initial { .. } => Some("stage".into()),
+            StagePolicyError::Code { what: "stage", name }
+            | StagePolicyError::Twice { what: "stage", name } => stage(name),
+            StagePolicyError::Code { name, .. } | StagePolicyError::Twice { name, .. } => rule(name, ".name"),
+            StagePolicyError::Rule { rule: name, .. } => rule(name, ""),
+            _ => None,
+        }
+        .unwrap_or_default()
     }
 
     /// The projection that computes RFM under this policy.
@@ -127,6 +174,16 @@ impl Policy {
         // Plain data always has a TOML form.
         toml::to_string_pretty(self).unwrap_or_default()
     }
+}
+
+/// What is wrong with a policy beyond the form of its text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {why}")]
+pub struct Unfit {
+    /// The field, from the top of the policy.
+    pub path: Box<str>,
+    /// What is wrong, and what is allowed.
+    pub why: Box<str>,
 }
 
 /// Why a text is not a policy: `shop.toml:2:11: rfm.scoring: unknown variant ...`.
@@ -217,7 +274,7 @@ mod tests {
         let cases = [
             (
                 "nmae = 'x'",
-                "p.toml:1:1: nmae: unknown field `nmae`, expected one of `name`, `zone`, `currency`, `rate`, `rfm`",
+                "p.toml:1:1: nmae: unknown field `nmae`, expected one of `name`, `zone`, `currency`, `rate`, `cadence`, `rfm`, `stage`, `rule`",
             ),
             (
                 "\n[rfm]\nlookbak = '1d'",

@@ -284,7 +284,12 @@ pub struct InStore<F>(
 );
 
 impl<S: EventStore, F: Fn(Arc<ManualClock>) -> S> Recorder for InStore<F> {
-    fn fold<P: Projection + Clone + Send + Sync>(&self, projection: P, cut: Cut, batches: &[Vec<Event>]) -> States<P> {
+    fn fold<P: Projection + Clone + Send + Sync>(
+        &self,
+        projection: P,
+        cut: Cut,
+        batches: &[Vec<Event>],
+    ) -> States<P> {
         let clock = Arc::new(ManualClock::new(Timestamp::MIN));
         let store = (self.0)(Arc::clone(&clock));
         for (batch, now) in batches.iter().zip(recording_times()).filter(|(batch, _)| !batch.is_empty()) {

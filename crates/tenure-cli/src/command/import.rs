@@ -50,8 +50,11 @@ pub fn run(args: &args::Import, talk: &Talk) -> Result<ExitCode, CliError> {
     let mapping = args.map.as_deref().map(mapping).transpose()?;
     let is_jsonl = args.file.extension().is_some_and(|end| end == "jsonl" || end == "ndjson");
     if mapping.is_none() && !is_jsonl {
-        return Err(CliError::input(format!("{} is not named .jsonl, so it needs a mapping", args.file.display()))
-            .hint(format!("--map NAME or --map FILE.toml; built in: {}", builtin_names())));
+        return Err(CliError::input(format!(
+            "{} is not named .jsonl, so it needs a mapping",
+            args.file.display()
+        ))
+        .hint(format!("--map NAME or --map FILE.toml; built in: {}", builtin_names())));
     }
     let backfill = args.backfill.as_deref().map(str::parse).transpose().map_err(|error| {
         CliError::input(format!("--backfill: {error}")).hint("give a duration such as 1d or 12h")
@@ -175,7 +178,12 @@ impl Import<'_> {
     fn refuse(&mut self, row: &Row, error: &RowError) -> Result<(), CliError> {
         self.summary.bad += 1;
         if self.summary.bad <= TOLD {
-            self.talk.warn(&format!("{}:{}: {error}: {}", self.file.path.display(), row.line, shown(&row.bytes)));
+            self.talk.warn(&format!(
+                "{}:{}: {error}: {}",
+                self.file.path.display(),
+                row.line,
+                shown(&row.bytes)
+            ));
         }
         if self.file.strict || self.file.dry_run {
             return Ok(());
@@ -197,7 +205,12 @@ impl Import<'_> {
             return Ok(());
         };
         for batch in &self.others {
-            let ids: Vec<_> = waiting.iter().map(|(_, fact)| fact).filter(|fact| !fact.own_id()).map(|fact| fact.id_under(batch)).collect();
+            let ids: Vec<_> = waiting
+                .iter()
+                .map(|(_, fact)| fact)
+                .filter(|fact| !fact.own_id())
+                .map(|fact| fact.id_under(batch))
+                .collect();
             self.summary.elsewhere += source::known(store, &ids)? as u64;
         }
         while !waiting.is_empty() {
@@ -263,13 +276,18 @@ impl Import<'_> {
 }
 
 /// Registers the batch and gives the keys of the others; refuses one that was imported in another way before.
-fn other_batches(store: &SqliteStore, batch: &str, recipe: &Recipe, dry_run: bool) -> Result<Vec<String>, CliError> {
+fn other_batches(
+    store: &SqliteStore,
+    batch: &str,
+    recipe: &Recipe,
+    dry_run: bool,
+) -> Result<Vec<String>, CliError> {
     loop {
         let note = block_on(store.note(BATCHES))?;
-        let mut batches: BTreeMap<String, Recipe> = note
-            .as_deref()
-            .map_or(Ok(BTreeMap::new()), serde_json::from_str)
-            .map_err(|error| CliError::input(format!("the store's list of batches cannot be read: {error}")))?;
+        let mut batches: BTreeMap<String, Recipe> =
+            note.as_deref().map_or(Ok(BTreeMap::new()), serde_json::from_str).map_err(|error| {
+                CliError::input(format!("the store's list of batches cannot be read: {error}"))
+            })?;
         if let Some(why) = batches.get(batch).and_then(|earlier| earlier.conflicts_with(recipe)) {
             return Err(CliError::input(format!("batch \"{batch}\": {why}"))
                 .hint(format!("tenure void --batch {batch} --store ...; then import with --batch NEW")));

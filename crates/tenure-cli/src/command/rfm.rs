@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tenure::core::fold::UpTo;
 use tenure::core::projection::rfm::{MapName, RfmPolicy, Scoring};
-use tenure::core::report::rfm::{RfmAnswer, RfmError, RfmMoves, RfmMovesReport, RfmReport, Segment, segments};
+use tenure::core::report::rfm::{
+    RfmAnswer, RfmError, RfmMoves, RfmMovesReport, RfmReport, Segment, segments,
+};
 use tenure::core::report::{Report, add_all};
 
 use crate::answer::Answer;
@@ -61,7 +63,11 @@ pub fn answer(question: &Question, since: Option<&str>, talk: &Talk) -> Result<A
             for (id, folded) in states.iter() {
                 use tenure::core::fold::Projection as _;
                 let (_, view) = states.projection().view(&folded.state, as_of);
-                after.add(&mut population, tenure::core::report::Shown { id, name: &states.shown(id) }, &view);
+                after.add(
+                    &mut population,
+                    tenure::core::report::Shown { id, name: &states.shown(id) },
+                    &view,
+                );
             }
             (as_of, after.finish(population), Some(moves))
         }
@@ -71,7 +77,8 @@ pub fn answer(question: &Question, since: Option<&str>, talk: &Talk) -> Result<A
     if let (Some(moves), Value::Object(body)) = (&moves, &mut body) {
         body.insert("moves".into(), json!(moves));
     }
-    let query = json!({"command": "rfm", "zone": question.policy.zone, "rfm": question.policy.rfm, "since": since});
+    let query =
+        json!({"command": "rfm", "zone": question.policy.zone, "rfm": question.policy.rfm, "since": since});
     let w = talk.words();
     let mut answer = question.answer(query, as_of, body, w.rfm, talk);
     answer.tables.push(segment_table(&question.policy.rfm, &result, talk));
@@ -99,7 +106,8 @@ fn named<T: DeserializeOwned>(option: &str, name: &str) -> Result<T, CliError> {
 
 fn label(policy: &RfmPolicy, code: &str, talk: &Talk) -> Cell {
     let known = segments(policy).into_iter().find(|segment| segment.code == code);
-    let label = known.map_or_else(|| code.to_owned(), |Segment { en, zh_cn, .. }| talk.lang.pick(en, zh_cn).to_owned());
+    let label = known
+        .map_or_else(|| code.to_owned(), |Segment { en, zh_cn, .. }| talk.lang.pick(en, zh_cn).to_owned());
     Cell::Code(code.to_owned(), label)
 }
 

@@ -63,7 +63,12 @@ pub fn run(args: &args::Void, talk: &Talk) -> Result<ExitCode, CliError> {
             .iter()
             .map(|(target, customer)| {
                 let void = CustomerEvent::EventVoided { target: *target, why: args.why.clone() };
-                Event::new(EventId::from_foreign("tenure-void", &target.to_string()), customer.clone(), now, void)
+                Event::new(
+                    EventId::from_foreign("tenure-void", &target.to_string()),
+                    customer.clone(),
+                    now,
+                    void,
+                )
             })
             .collect();
         block_on(store.append(Append::new(voids.map_err(CliError::input)?)))?;
