@@ -11,9 +11,11 @@ use core::hint::black_box;
 use std::time::Instant;
 
 use tenure_core::log::FactBlock;
+use tenure_core::projection::rfm::Rfm;
+use tenure_core::projection::stage::StageMachine;
 use tenure_core::{
-    Currency, CustomerEvent, CustomerId, CustomerKey, Event, EventId, EventView, Kind, Money, Position,
-    RecordedView, Timestamp, Version,
+    Currency, CustomerEvent, CustomerId, CustomerKey, Event, EventId, EventView, Kind, Money, Policy,
+    Position, RecordedView, Timestamp, Version,
 };
 
 /// A small generator of pseudo-random numbers (splitmix64), so that every run has the same facts.
@@ -169,6 +171,16 @@ pub fn events(facts: &[Fact]) -> Vec<Event> {
         Event::new(fact.id, key(fact.customer).into(), fact.occurred_at, typed).ok()?.with_channel("web").ok()
     };
     facts.iter().filter_map(event).collect()
+}
+
+/// What a service usually keeps: the retail stage machine and all-history RFM.
+pub fn standard() -> (StageMachine, Rfm) {
+    let policy = Policy::preset("retail").unwrap_or_default();
+    match (policy.stages(), policy.rfm()) {
+        (Ok(stages), Ok(rfm)) => (stages, rfm),
+        // The preset is read by a test of the core.
+        _ => standard(),
+    }
 }
 
 /// Seconds that something takes.
