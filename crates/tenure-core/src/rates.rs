@@ -223,7 +223,37 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Rate>", into = "Vec<Rate>")]
-pub struct Rates(Vec<Rate>);
+pub struct Rates {
+    rates: Vec<Rate>,
+    /// One for each of them, in their order.
+    factors: Vec<Factor>,
+}
+
+/// A rate as the two whole numbers that minor units are multiplied with and divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Factor {
+    from: Currency,
+    to: Currency,
+    day: i32,
+    /// Below 10^15 * 10^4.
+    times: i128,
+    /// At most 10^15 * 10^4.
+    over: i128,
+}
+
+impl Factor {
+    fn of(rate: &Rate) -> Self {
+        let (from, to) = (rate.from.decimals(), rate.to.decimals());
+        let shift = |decimals: u32| 10_i128.pow(decimals.min(4));
+        Self {
+            from: rate.from,
+            to: rate.to,
+            day: rate.day.to_epoch_days(),
+            times: i128::from(rate.rate.mantissa) * shift(to.saturating_sub(from)),
+            over: Decimal::power(rate.rate.scale) * shift(from.saturating_sub(to)),
+        }
+    }
+}
 
 impl Rates {
     /// A table of these rates, in any order.
@@ -240,7 +270,7 @@ impl Rates {
         let twice = rates.iter().zip(rates.iter().skip(1)).find(|(a, b)| Self::key(a) == Self::key(b));
         match twice {
             Some((rate, _)) => Err(RateError::Twice { day: rate.day, from: rate.from, to: rate.to }),
-            None => Ok(Self(rates)),
+            None => Ok(Self { factors: rates.iter().map(Factor::of).collect(), rates }),
         }
     }
 
@@ -250,7 +280,7 @@ impl Rates {
 
     /// The rates, by pair and day.
     pub fn as_slice(&self) -> &[Rate] {
-        &self.0
+        &self.rates
     }
 
     /// An amount in another currency by the latest rate on or before a local day, rounded half to even to the minor
@@ -262,31 +292,27 @@ impl Rates {
     /// [`MoneyError::MissingRate`] without a rate on or before the day, [`MoneyError::Overflow`] beyond ±2^63 minor
     /// units.
     pub fn convert(&self, money: Money, to: Currency, day: NaiveDate) -> Result<Money, MoneyError> {
-        if money.currency == to {
+        self.convert_on(money, to, day.to_epoch_days())
+    }
+
+    /// The same with the day as a number, counted from 1970-01-01.
+    pub(crate) fn convert_on(&self, money: Money, to: Currency, day: i32) -> Result<Money, MoneyError> {
+        let from = money.currency;
+        if from == to {
             return Ok(money);
         }
-        let after = self.0.partition_point(|rate| Self::key(rate) <= (money.currency, to, day));
-        let latest = after.checked_sub(1).and_then(|index| self.0.get(index));
-        let rate = latest
-            .filter(|rate| rate.from == money.currency && rate.to == to)
-            .ok_or(MoneyError::MissingRate { from: money.currency, to, date: day })?
-            .rate;
-        let (from_decimals, to_decimals) = (money.currency.decimals(), to.decimals());
-        // At most 2^63 * 10^15 * 10^4 < 2^127, and at most 10^15 * 10^4 below.
-        let numerator = i128::from(money.minor)
-            * i128::from(rate.mantissa)
-            * 10_i128.pow(to_decimals.saturating_sub(from_decimals).min(4));
-        let denominator =
-            Decimal::power(rate.scale) * 10_i128.pow(from_decimals.saturating_sub(to_decimals).min(4));
-        let minor = half_even(numerator, denominator);
+        let after =
+            self.factors.partition_point(|factor| (factor.from, factor.to, factor.day) <= (from, to, day));
+        let latest = after.checked_sub(1).and_then(|index| self.factors.get(index));
+        let Factor { times, over, .. } = latest
+            .filter(|factor| factor.from == from && factor.to == to)
+            .ok_or_else(|| MoneyError::MissingRate { from, to, date: date_of(day) })?;
+        // At most 2^63 * 10^15 * 10^4 < 2^127.
+        let minor = half_even(i128::from(money.minor) * times, *over);
         match i64::try_from(minor) {
             Ok(minor) => Ok(Money { minor, currency: to }),
             Err(_) => Err(MoneyError::Overflow { text: minor.to_string().into(), currency: to }),
         }
-    }
-
-    pub(crate) fn convert_on(&self, money: Money, to: Currency, day: i32) -> Result<Money, MoneyError> {
-        self.convert(money, to, date_of(day))
     }
 }
 
@@ -300,20 +326,20 @@ impl TryFrom<Vec<Rate>> for Rates {
 
 impl From<Rates> for Vec<Rate> {
     fn from(rates: Rates) -> Self {
-        rates.0
+        rates.rates
     }
 }
 
 /// The whole number nearest to a fraction, the even one of two; the denominator is above zero and far from the ends.
 fn half_even(numerator: i128, denominator: i128) -> i128 {
-    let floor = numerator.div_euclid(denominator);
-    let twice = numerator.rem_euclid(denominator) * 2;
-    let up = match twice.cmp(&denominator) {
+    let toward_zero = numerator / denominator;
+    let rest = numerator - toward_zero * denominator;
+    let away = match (rest.abs() * 2).cmp(&denominator) {
         Ordering::Less => false,
-        Ordering::Equal => floor.rem_euclid(2) == 1,
+        Ordering::Equal => toward_zero % 2 != 0,
         Ordering::Greater => true,
     };
-    floor + i128::from(up)
+    if away { toward_zero + rest.signum() } else { toward_zero }
 }
 
 /// Why a text is not a decimal, or a rate is none.

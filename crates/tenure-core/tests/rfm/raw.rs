@@ -126,15 +126,13 @@ fn naive(facts: &[Fact], rfm: &Rfm, zone: Zone, as_of: Timestamp) -> RfmView {
             without_amount += 1;
             continue;
         };
-        match rfm.currency().map_or(Ok(amount), |to| rates().convert(amount, to, day(fact.at))) {
-            Ok(money) => {
-                minor += sign * i128::from(money.minor);
-                counted.insert(money.currency);
-            }
-            Err(_) => {
-                missing_rate += 1;
-                missing.insert(amount.currency);
-            }
+        let converted = rfm.currency().map_or(Ok(amount), |to| rates().convert(amount, to, day(fact.at)));
+        if let Ok(money) = converted {
+            minor += sign * i128::from(money.minor);
+            counted.insert(money.currency);
+        } else {
+            missing_rate += 1;
+            missing.insert(amount.currency);
         }
     }
     let days: BTreeSet<NaiveDate> = orders.iter().map(|fact| day(fact.at)).collect();

@@ -234,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn tiers_by_shares_and_by_cuts(customers in population(), a in 0..=10_u32, b in 0..=10_u32, of in select(vec!["sum", "r", "f", "m", "recency_days", "frequency", "monetary"])) {
+    fn tiers_by_shares_and_by_cuts(customers in population(), a in 0..=10_usize, b in 0..=10_usize, of in select(vec!["sum", "r", "f", "m", "recency_days", "frequency", "monetary"])) {
         let basis = |row: &tenure_core::report::rfm::RfmRow| -> i128 {
             let (r, f, m) = (i128::from(row.scores.r), i128::from(row.scores.f), i128::from(row.scores.m));
             // The greater the better.
@@ -248,12 +248,12 @@ proptest! {
                 _ => row.monetary.minor,
             }
         };
-        let tenth = |n: u32| format!("{}.{}", n / 10, n % 10);
+        let tenth = |n: usize| format!("{}.{}", n / 10, n % 10);
         let shares = format!("map = 'tiers_abc'\ntiers = {{ of = '{of}', shares = ['{}', '{}'] }}", tenth(a), tenth(b));
         let got = answer(&shares, &customers);
-        let n = customers.len() as u32;
+        let n = customers.len();
         for row in &got.customers {
-            let better = got.customers.iter().filter(|other| basis(other) > basis(row)).count() as u32;
+            let better = got.customers.iter().filter(|other| basis(other) > basis(row)).count();
             // In a tier iff fewer are better than the tier has places.
             let tier = if better * 10 < n * a { "a" } else if better * 10 < n * (a + b) { "b" } else { "c" };
             prop_assert_eq!(&row.segment, tier);
@@ -266,7 +266,7 @@ proptest! {
             let scale = if of == "monetary" { 100 } else { 1 };
             let sign = if of == "recency_days" { -1 } else { 1 };
             let reaches = |twice: i128| basis(&row) * 2 >= sign * scale * twice;
-            let (cut_a, cut_b) = (i128::from(cut_a), i128::from(cut_b));
+            let (cut_a, cut_b) = (cut_a as i128, cut_b as i128);
             let tier = if reaches(2 * cut_a + 1) { "a" } else if reaches(2 * cut_b) { "b" } else { "c" };
             prop_assert_eq!(&row.segment, tier);
         }

@@ -177,7 +177,6 @@ impl Visitor<'_> for Number {
 pub(super) mod wide {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer, de};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     pub fn serialize<S: Serializer>(number: &i128, serializer: S) -> Result<S::Ok, S::Error> {
         match i64::try_from(*number) {
             _ if !serializer.is_human_readable() => number.serialize(serializer),

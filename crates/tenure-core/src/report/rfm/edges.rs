@@ -143,7 +143,7 @@ pub(super) fn place<'p>(
     let mut edges = given.cloned().unwrap_or_else(own);
     if edges.scores.is_none() {
         edges.scores =
-            ScoreEdges::of(policy.scoring, policy.fixed.as_ref(), edges.currency, population.iter());
+            ScoreEdges::of(policy.scoring, policy.fixed.as_ref(), edges.currency, &population.iter());
     }
     let scores = match edges.scores {
         Some(edges) => population.iter().map(|values| edges.scores(policy.scoring, values)).collect(),

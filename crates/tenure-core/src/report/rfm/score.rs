@@ -45,7 +45,7 @@ impl ScoreEdges {
         scoring: Scoring,
         fixed: Option<&FixedEdges>,
         currency: Currency,
-        population: impl Iterator<Item = &'a RfmValues> + Clone,
+        population: &(impl Iterator<Item = &'a RfmValues> + Clone),
     ) -> Option<Self> {
         let quintiles =
             |axis: fn(&RfmValues) -> i128| Edge::quintiles(population.clone().map(axis).collect());
