@@ -2,6 +2,8 @@
 
 mod everything;
 pub mod laws;
+pub mod oracle;
+pub mod stage_strategies;
 pub mod strategies;
 
 pub use everything::{Everybody, Everything};

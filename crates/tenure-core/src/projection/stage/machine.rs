@@ -297,12 +297,14 @@ impl StageMachine {
 
     pub(super) fn walk<'a>(&'a self, state: &'a StageState) -> Walk<'a> {
         let pending = state.flags & PENDING != 0;
+        let first = state.flags & FIRST != 0;
         Walk {
             program: &self.program,
             memory: Memory { words: &state.words, keyed: &state.keyed },
-            spot: Spot { since: state.since, rule: state.rule, stage: state.stage, moved: false },
+            // The facts of the first instant are not later than the entry into the first stage.
+            spot: Spot { since: state.since, rule: state.rule, stage: state.stage, moved: first },
             pending: if pending { state.at } else { NEVER },
-            first: state.flags & FIRST != 0,
+            first,
             due: state.wake,
             retry: false,
             silent: 0,

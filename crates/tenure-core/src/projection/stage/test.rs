@@ -16,7 +16,7 @@ pub(super) struct Spot {
     pub since: i64,
     pub rule: u16,
     pub stage: u8,
-    /// Whether the stage was entered after the last fact, so that nothing has been counted in it.
+    /// Whether the stage was entered with the last facts or after them, so that nothing has been counted in it.
     pub moved: bool,
 }
 
