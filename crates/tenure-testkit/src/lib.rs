@@ -1,1 +1,3 @@
 //! Strategies, laws, oracles and the conformance kit for stores.
+
+pub mod conformance;
