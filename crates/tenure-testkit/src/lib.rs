@@ -1,5 +1,6 @@
 //! Strategies, laws, oracles and the conformance kit for stores: public, for your own projections, rules and stores.
 
+pub mod conformance;
 mod everything;
 pub mod laws;
 pub mod oracle;

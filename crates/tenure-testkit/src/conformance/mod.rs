@@ -1,0 +1,211 @@
+//! The conformance kit: one public function for each rule that a store must keep, and one line to run them all.
+//!
+//! The rules have the numbers of the store contract. [`MemoryStore`](tenure_store::MemoryStore) is the executable
+//! reference; [`Flawed`] stores, each broken in one way, show that the rules see what they are for.
+//!
+//! ```
+//! use tenure_store::MemoryStore;
+//! use tenure_testkit::conformance::{self, Verdict};
+//! let adapter = |clock| MemoryStore::with_clock(clock); // any function from a clock to a new, empty store
+//! assert_eq!(conformance::r09_an_empty_batch_is_refused(&adapter)?, Verdict::Held);
+//! # Ok::<(), conformance::Failure>(())
+//! ```
+//! In the `tests/` of an adapter: `tenure_testkit::store_conformance!(|clock| MemoryStore::with_clock(clock));`
+
+mod append;
+mod facts;
+mod flawed;
+mod order;
+mod read;
+
+use std::sync::Arc;
+
+pub use append::*;
+pub use flawed::{Flaw, Flawed};
+pub use order::*;
+pub use read::*;
+use tenure_core::{Position, Timestamp};
+use tenure_store::{Clock, EventStore, ManualClock};
+
+/// How the kit gets at stores. A function from a clock to a new, empty store is one; what it cannot do is skipped.
+pub trait Adapter: Sync {
+    /// The store under test.
+    type Store: EventStore;
+
+    /// A new, empty log under a clock.
+    fn open(&self, clock: Arc<dyn Clock>) -> Self::Store;
+
+    /// Closes a store and opens it again; gives it back unchanged where that makes no sense.
+    ///
+    /// # Errors
+    /// The store, if it does not outlive its handle.
+    fn reopen(&self, store: Self::Store, clock: Arc<dyn Clock>) -> Result<Self::Store, Self::Store> {
+        let _ = clock;
+        Err(store)
+    }
+
+    /// Makes one stored fact unreadable, behind the store's back. Gives false if there is no way to.
+    fn spoil(&self, store: &Self::Store, position: Position) -> bool {
+        let _ = (store, position);
+        false
+    }
+
+    /// Two empty logs as close to each other as the database allows: in one file, in one schema.
+    fn twins(&self, clock: Arc<dyn Clock>) -> Option<(Self::Store, Self::Store)> {
+        let _ = clock;
+        None
+    }
+
+    /// Makes the answer to the next append get lost after its commit. Gives false if there is no way to.
+    fn cut_next_answer(&self, store: &Self::Store) -> bool {
+        let _ = store;
+        false
+    }
+}
+
+impl<S: EventStore, F: Fn(Arc<dyn Clock>) -> S + Sync> Adapter for F {
+    type Store = S;
+
+    fn open(&self, clock: Arc<dyn Clock>) -> S {
+        self(clock)
+    }
+}
+
+/// What became of a rule that was not broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The store keeps it.
+    Held,
+    /// It could not be checked, and why.
+    Skipped(&'static str),
+}
+
+/// How a rule was broken, in words.
+pub type Failure = Box<dyn core::error::Error + Send + Sync>;
+
+/// What a rule says of a store.
+pub type Outcome = Result<Verdict, Failure>;
+
+/// A rule and its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule<A> {
+    /// Number and statement, as the function is called.
+    pub name: &'static str,
+    /// The check.
+    pub check: fn(&A) -> Outcome,
+}
+
+/// A store under a clock that shows the first of May 2024 and stands still.
+fn fresh<A: Adapter>(adapter: &A) -> A::Store {
+    adapter.open(standing())
+}
+
+fn standing() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(today()))
+}
+
+fn today() -> Timestamp {
+    Timestamp::parse("2024-05-01T00:00:00Z").unwrap_or(Timestamp::MIN)
+}
+
+macro_rules! ensure {
+    ($holds:expr, $($why:tt)+) => {
+        if !$holds {
+            return Err(format!($($why)+).into());
+        }
+    };
+}
+use ensure;
+
+/// Fails unless both sides are equal, and says what they are.
+fn same<T: PartialEq + core::fmt::Debug>(what: &str, left: &T, right: &T) -> Result<(), Failure> {
+    if left == right { Ok(()) } else { Err(format!("{what}: {left:?} is not {right:?}").into()) }
+}
+
+/// Runs a macro with the names of all rules.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_rules {
+    ($then:ident, $with:tt) => {
+        $crate::$then! {
+            $with
+            r01_new_streams_count_versions_from_one
+            r02_an_append_over_several_streams_is_one
+            r03_one_bad_expectation_rolls_all_back
+            r04_no_stream_is_refused_on_an_existing_one
+            r05_exists_is_refused_on_a_missing_one
+            r06_a_wrong_version_is_told_in_exact_numbers
+            r07_concurrent_appends_without_expectation_are_all_stored
+            r08_of_racers_for_one_version_one_wins
+            r09_an_empty_batch_is_refused
+            r10_the_same_batch_twice_is_stored_once
+            r11_an_append_whose_answer_was_lost_can_be_sent_again
+            r12_partly_known_batches
+            r13_an_id_with_other_content_is_refused
+            r14_an_id_twice_in_a_batch
+            r15_batches_of_any_size
+            r16_payloads_come_back_as_they_were
+            r17_header_fields_come_back_as_they_were
+            r18_a_failed_append_consumes_no_position
+            r19_positions_are_contiguous_from_one
+            r20_the_order_of_versions_is_that_of_positions
+            r21_recorded_at_never_decreases
+            r22_a_polling_reader_misses_nothing
+            r27_any_size_of_page_gives_the_same_list
+            r28_bounds_are_exact
+            r29_backward_is_the_reverse_of_forward
+            r30_filters_move_scanned_to
+            r31_a_missing_stream_is_empty
+            r32_a_read_during_appends_is_a_prefix
+            r33_cuts_in_time_are_those_of_a_naive_model
+            r34_an_unreadable_fact_is_named_and_ends_nothing
+            r35_two_logs_never_see_each_other
+            r51_old_schemas_are_brought_forward
+            r52_unknown_kinds_are_kept
+            ids_are_found
+            notes_are_compared_and_set
+            a_store_that_is_opened_again_is_the_same
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_rule_list {
+    ([] $($rule:ident)*) => {
+        /// All rules.
+        pub fn rules<A: Adapter>() -> Vec<Rule<A>> {
+            vec![$( Rule { name: stringify!($rule), check: $rule::<A> } ),*]
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_rule_tests {
+    ([$adapter:expr] $($rule:ident)*) => {$(
+        #[test]
+        fn $rule() -> ::core::result::Result<(), $crate::conformance::Failure> {
+            if let $crate::conformance::Verdict::Skipped(why) = $crate::conformance::$rule(&$adapter)? {
+                eprintln!("skipped: {why}");
+            }
+            Ok(())
+        }
+    )*};
+}
+
+crate::__store_rules!(__store_rule_list, []);
+
+/// Makes one test of every rule for a store. The expression is an [`Adapter`](crate::conformance::Adapter): a
+/// function from a clock to a new, empty store, or a type that can do more.
+///
+/// ```
+/// # #[cfg(test)]
+/// tenure_testkit::store_conformance!(|clock| tenure_store::MemoryStore::with_clock(clock));
+/// ```
+#[macro_export]
+macro_rules! store_conformance {
+    ($adapter:expr) => {
+        $crate::__store_rules!(__store_rule_tests, [$adapter]);
+    };
+}

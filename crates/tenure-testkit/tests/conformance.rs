@@ -1,0 +1,25 @@
+//! The store in memory keeps every rule, and the kit sees every flaw it knows of.
+
+use tenure_testkit::conformance::{self, Flaw};
+
+mod memory {
+    tenure_testkit::store_conformance!(|clock| tenure_store::MemoryStore::with_clock(clock));
+}
+
+fn broken_rules(flaw: Flaw) -> Vec<&'static str> {
+    let rules = conformance::rules::<Flaw>();
+    rules.iter().filter(|rule| (rule.check)(&flaw).is_err()).map(|rule| rule.name).collect()
+}
+
+#[test]
+fn the_wrapper_of_the_flaws_is_sound_itself() {
+    assert_eq!(broken_rules(Flaw::Sound), Vec::<&str>::new());
+}
+
+#[test]
+fn every_flaw_is_caught_by_name() {
+    for (flaw, rule) in Flaw::CAUGHT_BY {
+        let broken = broken_rules(*flaw);
+        assert!(broken.contains(rule), "{flaw:?} is not seen by {rule}, but by {broken:?}");
+    }
+}
