@@ -44,9 +44,10 @@ fn main() {
     let order = mixed.canonical_order();
     let fold = seconds(|| {
         let events = order.iter().filter_map(|index| mixed.get(*index)).map(|fact| fact.event);
+        let projection = standard();
         let mut sum = 0;
-        fold_sorted(&standard(), events, |_, state| {
-            sum += usize::from(standard().view(&state, LATE).0.is_some())
+        fold_sorted(&projection, events, |_, state| {
+            sum += usize::from(projection.view(&state, LATE).0.is_some());
         });
         sum
     });
