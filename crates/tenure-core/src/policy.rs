@@ -306,6 +306,10 @@ mod tests {
                 "p.toml:2:11: rfm.scoring: the scoring \"fixed\" needs the edges r_days, f and m",
             ),
             (
+                "name = 'x'\n[rfm]\nfrequency = 'days'\nscoring = 'fixed'",
+                "p.toml:4:11: rfm.scoring: the scoring",
+            ),
+            (
                 "[rfm.fixed]\nr_days = [9,2,3,4]\nf = [1,2,3,4]\nm = [1,2,3,4]",
                 "p.toml:1:1: rfm.fixed: each of",
             ),

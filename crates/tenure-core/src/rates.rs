@@ -427,6 +427,15 @@ mod tests {
         };
         assert_eq!((at("2024-01-01"), at("2024-01-31"), at("2024-02-01")), (Ok(2), Ok(2), Ok(3)));
         assert!(matches!(at("2023-12-31"), Err(MoneyError::MissingRate { .. })));
+        let missing = |from: &str, to: &str| {
+            let money = Money::from_minor(1, from.parse().unwrap());
+            rates.convert(money, to.parse().unwrap(), "2024-06-30".parse().unwrap()).is_err()
+        };
+        // Neither a neighbour in the table, nor the inverse, nor through a third currency.
+        assert!(
+            missing("USD", "JPY") && missing("USD", "GBP") && missing("EUR", "CNY") && missing("CNY", "USD")
+        );
+        assert!(!missing("USD", "EUR") && !missing("JPY", "JPY"));
     }
 
     #[test]
