@@ -119,6 +119,21 @@ impl Known {
         self.streams.insert(customer, end);
         Ok(end)
     }
+
+    /// Sets the end of a stream and gives its last position before.
+    fn moved(
+        &mut self,
+        connection: &Connection,
+        customer: CustomerId,
+        end: (i64, i64),
+    ) -> rusqlite::Result<i64> {
+        if let Some(known) = self.streams.get_mut(&customer) {
+            return Ok(mem::replace(known, end).1);
+        }
+        let (_, last) = self.stream(connection, customer)?;
+        self.streams.insert(customer, end);
+        Ok(last)
+    }
 }
 
 /// Why a whole group failed.
@@ -365,13 +380,10 @@ impl Transaction<'_> {
         for ((event, encoded), decision) in events.iter().zip(encoded).zip(decisions) {
             let Decision::New { version } = decision else { continue };
             let customer = event.customer().id();
-            let (_, previous) = known.stream(self.connection, customer)?;
-            let place = Place {
-                position: known.position.saturating_add(1),
-                version: i64::try_from(version.0).unwrap_or(i64::MAX),
-                previous,
-                recorded_at,
-            };
+            let position = known.position.saturating_add(1);
+            let version = i64::try_from(version.0).unwrap_or(i64::MAX);
+            let previous = known.moved(self.connection, customer, (version, position))?;
+            let place = Place { position, version, previous, recorded_at };
             let link = place.link(&known.link, &encoded.digest);
             let content = row::content(event);
             let kind = known.kinds.ordinal(self.connection, event.view().kind, content.kind)?;
@@ -402,7 +414,6 @@ impl Transaction<'_> {
             known.link = link;
             known.recorded_at = recorded_at;
             known.greatest = known.greatest.max(Some(content.id));
-            known.streams.insert(customer, (place.version, place.position));
             self.touched.push(customer);
         }
         // A name that is new to the file is new to who reads its facts on this connection.
