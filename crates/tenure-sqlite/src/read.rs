@@ -108,8 +108,12 @@ impl Reader {
                 Err(_) => break,
             }
         }
-        let at = |number: i64| Position(number.unsigned_abs());
-        Ok(Page { facts, scanned_to: at(scanned_to), head: at(head) })
+        let mut scanned_to = Position(scanned_to.unsigned_abs());
+        if read.direction == Direction::Forward {
+            // A position that no file can hold is behind the end, and the reader stays there.
+            scanned_to = scanned_to.max(read.from);
+        }
+        Ok(Page { facts, scanned_to, head: Position(head.unsigned_abs()) })
     }
 
     pub(crate) fn stream(

@@ -82,25 +82,41 @@ pub(crate) struct Content<'a> {
 }
 
 impl Content<'_> {
-    /// The bytes that checksum and chain are taken over: every field with its length, so that no two headers share
-    /// their bytes.
+    /// The bytes that checksum and chain are taken over: fields of fixed size, the lengths of the texts, the texts.
+    /// No two headers share their bytes.
     fn write(&self, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(self.id.as_bytes());
-        bytes.extend_from_slice(self.customer.as_bytes());
-        bytes.extend_from_slice(&self.occurred_at.to_le_bytes());
-        bytes.extend_from_slice(&self.schema.to_le_bytes());
-        let present = u8::from(self.minor.is_some()) | u8::from(self.number.is_some()) << 1;
-        bytes.push(present);
-        bytes.extend_from_slice(&self.minor.unwrap_or_default().to_le_bytes());
-        bytes.extend_from_slice(&self.number.unwrap_or_default().to_le_bytes());
         let texts =
             [self.customer_key, Some(self.kind), self.subject, self.currency, self.channel, self.actor];
+        let mut fixed = [0; 16 + 16 + 4 * 8 + 1 + 6 * 4];
+        let mut rest = put(&mut fixed, self.id.as_bytes());
+        rest = put(rest, self.customer.as_bytes());
+        rest = put(rest, &self.occurred_at.to_le_bytes());
+        rest = put(rest, &self.schema.to_le_bytes());
+        rest = put(rest, &self.minor.unwrap_or_default().to_le_bytes());
+        rest = put(rest, &self.number.unwrap_or_default().to_le_bytes());
+        rest = put(rest, &[u8::from(self.minor.is_some()) | u8::from(self.number.is_some()) << 1]);
         for text in texts {
             // No text of a fact is as long as 4 GiB.
             let length = text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(u32::MAX - 1));
-            bytes.extend_from_slice(&length.to_le_bytes());
-            bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+            rest = put(rest, &length.to_le_bytes());
         }
+        bytes.extend_from_slice(&fixed);
+        for text in texts.into_iter().flatten() {
+            bytes.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+/// Copies bytes to the front and gives what is left behind them.
+#[inline]
+fn put<'a>(to: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
+    match to.split_at_mut_checked(bytes.len()) {
+        Some((front, rest)) => {
+            front.copy_from_slice(bytes);
+            rest
+        }
+        // The sizes of the fields add up to the size of the array.
+        None => &mut [],
     }
 }
 
@@ -145,14 +161,14 @@ fn body_sum(data: &str, context: &str) -> i64 {
     xxh3_64_with_seed(context.as_bytes(), xxh3_64(data.as_bytes())).cast_signed()
 }
 
-fn digest(header: &[u8], data: &str, context: &str) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(header);
+/// The hash of all content: header, body and context with their lengths. `header` holds the header's bytes and is
+/// written on, because hashing one run of bytes is twice as fast as hashing four.
+fn digest(header: &mut Vec<u8>, data: &str, context: &str) -> [u8; 32] {
     for text in [data, context] {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
+        header.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        header.extend_from_slice(text.as_bytes());
     }
-    *hasher.finalize().as_bytes()
+    *blake3::hash(header).as_bytes()
 }
 
 /// All of a fact's row that does not depend on its place; made before the writer is asked.
@@ -173,12 +189,9 @@ impl Encoded {
                 bytes.clear();
                 content(event).write(&mut bytes);
                 let (data, context) = (event.stored_data(), event.context().to_text());
-                Self {
-                    content_sum: xxh3_64(&bytes),
-                    body_sum: body_sum(data, &context),
-                    digest: digest(&bytes, data, &context),
-                    context,
-                }
+                let content_sum = xxh3_64(&bytes);
+                let digest = digest(&mut bytes, data, &context);
+                Self { content_sum, body_sum: body_sum(data, &context), digest, context }
             })
             .collect()
     }
@@ -302,13 +315,13 @@ impl Decoder {
         let header = header(row, &self.kinds, &mut self.bytes)?;
         let (data, context) = body(row)?;
         let stored = blob(row, Column::Link)?;
-        let computed = header.place.link(before, &digest(&self.bytes, data, context));
+        let computed = header.place.link(before, &digest(&mut self.bytes, data, context));
         Ok(Linked { place: header.place, stored, computed })
     }
 
     /// The position at which this row's header would be right, if it is right anywhere up to `head`: it was moved.
     pub(crate) fn belongs_at(&mut self, row: &Row<'_>, head: i64) -> Option<i64> {
-        let (content, place, sum) = columns(row, &self.kinds).ok()?;
+        let (_, content, place, sum) = columns(row, &self.kinds).ok()?;
         self.bytes.clear();
         content.write(&mut self.bytes);
         let content_sum = xxh3_64(&self.bytes);
@@ -362,26 +375,26 @@ fn header<'a>(
     kinds: &'a [(Kind, Box<str>)],
     bytes: &mut Vec<u8>,
 ) -> Result<Header<'a>, Unreadable> {
-    let (content, place, sum) = columns(row, kinds)?;
+    let (kind, content, place, sum) = columns(row, kinds)?;
     bytes.clear();
     content.write(bytes);
     if place.header_sum(xxh3_64(bytes)) != sum {
         return Err(Unreadable::Checksum { part: "header" });
     }
-    let kind = kind_of(row, kinds)?.0;
     Ok(Header { content, place, kind })
 }
 
 fn columns<'a>(
     row: &'a Row<'_>,
     kinds: &'a [(Kind, Box<str>)],
-) -> Result<(Content<'a>, Place, i64), Unreadable> {
+) -> Result<(Kind, Content<'a>, Place, i64), Unreadable> {
+    let (kind, kind_name) = kind_of(row, kinds)?;
     let content = Content {
         id: EventId::from_bytes(blob(row, Column::Id)?),
         customer: CustomerId::from_bytes(blob(row, Column::Customer)?),
         customer_key: text(row, Column::CustomerKey)?,
         occurred_at: integer(row, Column::OccurredAt)?,
-        kind: &kind_of(row, kinds)?.1,
+        kind: kind_name,
         schema: integer(row, Column::Schema)?,
         subject: text(row, Column::Subject)?,
         minor: optional(row, Column::Minor)?,
@@ -396,7 +409,7 @@ fn columns<'a>(
         previous: integer(row, Column::Previous)?,
         recorded_at: integer(row, Column::RecordedAt)?,
     };
-    Ok((content, place, integer(row, Column::HeaderSum)?))
+    Ok((*kind, content, place, integer(row, Column::HeaderSum)?))
 }
 
 fn kind_of<'a>(row: &Row<'_>, kinds: &'a [(Kind, Box<str>)]) -> Result<&'a (Kind, Box<str>), Unreadable> {

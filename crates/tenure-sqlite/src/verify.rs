@@ -2,7 +2,6 @@
 
 use core::ops::ControlFlow;
 
-use rusqlite::OptionalExtension;
 use tenure_core::Position;
 use tenure_store::{LogHash, StoreError, Unreadable};
 
@@ -189,29 +188,31 @@ fn follow(reader: &mut Reader, at: &mut i64, link: &mut [u8; 32]) -> Result<i64,
     Ok(head)
 }
 
+/// Whether streams and facts agree: each fact follows the one it names, each stream ends at its last fact, and
+/// together the streams are as long as the log, so that no fact is outside of them.
+const STREAMS: &str = "
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT 1 FROM fact LEFT JOIN fact AS before ON before.position = fact.previous
+            WHERE fact.previous > 0
+                AND (before.customer IS NOT fact.customer OR before.version IS NOT fact.version - 1)
+        ) THEN 'a fact does not follow the one that it names'
+        WHEN EXISTS (
+            SELECT 1 FROM stream LEFT JOIN fact ON fact.position = stream.last
+            WHERE fact.customer IS NOT stream.customer OR fact.version IS NOT stream.version
+        ) THEN 'a stream does not end at its last fact'
+        WHEN (SELECT coalesce(sum(version), 0) FROM stream) <> (SELECT count(*) FROM fact)
+            THEN 'the streams do not hold all of them'
+    END";
+
 /// Checks streams and indexes against the facts.
 fn beside(reader: &Reader) -> Result<(), VerifyError> {
     let (connection, name) = (&reader.connection, reader.name());
-    let stream: Option<i64> = connection
-        .query_row(
-            "SELECT coalesce(min(fact.position), 0) FROM fact LEFT JOIN stream USING (customer)
-             WHERE (fact.previous > 0 AND NOT EXISTS (SELECT 1 FROM fact AS before
-                 WHERE before.position = fact.previous AND before.customer = fact.customer
-                 AND before.version = fact.version - 1))
-             OR stream.version IS NULL OR stream.version < fact.version
-             OR (stream.version = fact.version AND stream.last <> fact.position)
-             HAVING count(*) > 0",
-            (),
-            |row| row.get(0),
-        )
-        .optional()
-        .of(name)?;
-    if let Some(position) = stream {
-        let what = format!("the stream of the fact at position {position} is not right");
+    let wrong: Option<String> = connection.query_row(STREAMS, (), |row| row.get(0)).of(name)?;
+    if let Some(what) = wrong {
         return Err(VerifyError::Index { what: what.into() });
     }
-    let mut check = connection.prepare("PRAGMA integrity_check(1)").of(name)?;
-    let found: String = check.query_row((), |row| row.get(0)).of(name)?;
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0)).of(name)?;
     if found != "ok" {
         return Err(VerifyError::Index { what: found.into() });
     }

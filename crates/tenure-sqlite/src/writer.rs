@@ -119,6 +119,21 @@ impl Known {
         self.streams.insert(customer, end);
         Ok(end)
     }
+
+    /// Sets the end of a stream and gives its last position before.
+    fn moved(
+        &mut self,
+        connection: &Connection,
+        customer: CustomerId,
+        end: (i64, i64),
+    ) -> rusqlite::Result<i64> {
+        if let Some(known) = self.streams.get_mut(&customer) {
+            return Ok(mem::replace(known, end).1);
+        }
+        let (_, last) = self.stream(connection, customer)?;
+        self.streams.insert(customer, end);
+        Ok(last)
+    }
 }
 
 /// Why a whole group failed.
@@ -365,13 +380,10 @@ impl Transaction<'_> {
         for ((event, encoded), decision) in events.iter().zip(encoded).zip(decisions) {
             let Decision::New { version } = decision else { continue };
             let customer = event.customer().id();
-            let (_, previous) = known.stream(self.connection, customer)?;
-            let place = Place {
-                position: known.position.saturating_add(1),
-                version: i64::try_from(version.0).unwrap_or(i64::MAX),
-                previous,
-                recorded_at,
-            };
+            let position = known.position.saturating_add(1);
+            let version = i64::try_from(version.0).unwrap_or(i64::MAX);
+            let previous = known.moved(self.connection, customer, (version, position))?;
+            let place = Place { position, version, previous, recorded_at };
             let link = place.link(&known.link, &encoded.digest);
             let content = row::content(event);
             let kind = known.kinds.ordinal(self.connection, event.view().kind, content.kind)?;
@@ -402,7 +414,6 @@ impl Transaction<'_> {
             known.link = link;
             known.recorded_at = recorded_at;
             known.greatest = known.greatest.max(Some(content.id));
-            known.streams.insert(customer, (place.version, place.position));
             self.touched.push(customer);
         }
         // A name that is new to the file is new to who reads its facts on this connection.
@@ -430,4 +441,143 @@ fn put_note(
         .prepare_cached("INSERT INTO note VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
         .execute((name, value))?;
     Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use rusqlite::ffi;
+    use tenure_core::{Customer, CustomerEvent};
+    use tenure_store::ManualClock;
+
+    use super::*;
+    use crate::open;
+    use crate::options::Options;
+
+    fn fact(n: u8) -> Event {
+        let ann = Customer::parse("ann", "shop").unwrap();
+        Event::new(EventId::from_bytes([n; 16]), ann, Timestamp::MIN, CustomerEvent::SignedUp {}).unwrap()
+    }
+
+    fn failing(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    fn writer(path: &Path, commit: fn(&Connection) -> rusqlite::Result<()>) -> Writer {
+        let name = Name::of(path);
+        let connection = open::file(path, &Options::new()).unwrap();
+        Writer {
+            reader: Arc::new(Mutex::new(Reader::new(connection, name.clone()))),
+            name,
+            clock: Arc::new(ManualClock::new(Timestamp::MIN)),
+            poisoned: Arc::default(),
+            known: None,
+            commit,
+        }
+    }
+
+    fn append(n: u8) -> (Job, oneshot::Receiver<Result<Appended, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        let append = Append::new(vec![fact(n)]);
+        (Job::Append { encoded: Encoded::all(append.events()), append, reply }, answer)
+    }
+
+    fn answer_of(answer: oneshot::Receiver<Result<Appended, StoreError>>) -> Result<Appended, StoreError> {
+        pollster::block_on(answer).unwrap()
+    }
+
+    /// After a failed sync nothing that the handle says can be believed: what was being stored is unknown, what comes
+    /// later is refused, and a new handle finds out.
+    #[test]
+    fn a_failed_sync_poisons_the_handle() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        // The write itself came through.
+        let mut writer = writer(&path, |connection| {
+            commit(connection)?;
+            Err(failing(ffi::SQLITE_IOERR_FSYNC))
+        });
+        let (first, first_answer) = append(1);
+        let (second, second_answer) = append(2);
+        writer.group(vec![first, second]);
+        for answer in [first_answer, second_answer] {
+            let error = answer_of(answer).unwrap_err();
+            assert!(matches!(error, StoreError::Unknown(_)) && error.is_retryable(), "{error:?}");
+        }
+        writer.commit = commit;
+        let (third, third_answer) = append(3);
+        writer.group(vec![third]);
+        assert!(matches!(answer_of(third_answer), Err(StoreError::Poisoned)));
+        drop(writer);
+        let mut writer = self::writer(&path, commit);
+        let (again, again_answer) = append(1);
+        writer.group(vec![again]);
+        assert!(answer_of(again_answer).unwrap().already_stored());
+    }
+
+    /// A full disk is found out before the commit counts: nothing was written, and the handle goes on.
+    #[test]
+    fn a_full_disk_refuses_and_does_not_poison() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = writer(&directory.path().join("a.db"), |_| Err(failing(ffi::SQLITE_FULL)));
+        let (first, first_answer) = append(1);
+        writer.group(vec![first]);
+        assert!(matches!(answer_of(first_answer), Err(StoreError::Backend(_))));
+        writer.commit = commit;
+        let (second, second_answer) = append(2);
+        writer.group(vec![second]);
+        let placed = answer_of(second_answer).unwrap().facts;
+        assert_eq!((placed[0].position, placed[0].version), (Position(1), Version(1)));
+    }
+
+    /// One refused append of a group leaves the others as they are, and all share one commit.
+    #[test]
+    fn a_refused_append_does_not_spoil_its_group() {
+        use std::sync::atomic::AtomicUsize;
+        static COMMITS: AtomicUsize = AtomicUsize::new(0);
+        let directory = tempfile::tempdir().unwrap();
+        let writer = writer(&directory.path().join("a.db"), |connection| {
+            COMMITS.fetch_add(1, Ordering::Relaxed);
+            commit(connection)
+        });
+        let (jobs, waiting) = channel();
+        let (first, first_answer) = append(1);
+        let (reply, refused_answer) = oneshot::channel();
+        let expected = tenure_core::log::Expected::Exact(Version(7));
+        let refused = Append::new(vec![fact(2)]).expect(fact(2).customer().id(), expected);
+        let refused = Job::Append { encoded: Encoded::all(refused.events()), append: refused, reply };
+        let (third, third_answer) = append(3);
+        for job in [first, refused, third] {
+            jobs.send(job).unwrap();
+        }
+        drop(jobs);
+        thread::spawn(move || writer.work(&waiting)).join().unwrap();
+        assert_eq!(answer_of(first_answer).unwrap().head, Position(1));
+        assert!(answer_of(refused_answer).unwrap_err().is_conflict());
+        assert_eq!(answer_of(third_answer).unwrap().head, Position(2));
+        assert_eq!(COMMITS.load(Ordering::Relaxed), 1);
+    }
+
+    /// A kind that was new to a file in a transaction that came to nothing must not keep its number.
+    #[test]
+    fn a_kind_of_a_failed_commit_is_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = writer(&directory.path().join("a.db"), |_| Err(failing(ffi::SQLITE_FULL)));
+        let (first, _) = append(1);
+        writer.group(vec![first]);
+        writer.commit = commit;
+        let ann = Customer::parse("ann", "shop").unwrap();
+        let tag = CustomerEvent::TagAdded { tag: "a".into() };
+        let other = Event::new(EventId::from_bytes([9; 16]), ann, Timestamp::MIN, tag).unwrap();
+        let append = Append::new(vec![other.clone()]);
+        for already in [false, true] {
+            let (reply, answer) = oneshot::channel();
+            let encoded = Encoded::all(append.events());
+            writer.group(vec![Job::Append { append: append.clone(), encoded, reply }]);
+            assert_eq!(answer_of(answer).unwrap().already_stored(), already);
+        }
+    }
 }

@@ -277,3 +277,148 @@ fn broadcast<S: EventStore, W: Send>(
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use core::ops::ControlFlow::{Break, Continue};
+
+    use proptest::prelude::*;
+    use tenure_core::fold::{Fingerprint, Folded};
+    use tenure_core::log::{Append, KnownAt};
+    use tenure_core::{CustomerEvent, CustomerId, CustomerKey, Event, EventId, EventView, Timestamp};
+
+    use super::*;
+    use crate::{ManualClock, MemoryStore};
+
+    /// Remembers the ids in the order in which they came: any other order is another state.
+    #[derive(Clone)]
+    struct Trace;
+
+    impl Projection for Trace {
+        type State = Vec<EventId>;
+        type View = usize;
+        fn init(&self) -> Self::State {
+            Vec::new()
+        }
+        fn apply(&self, ids: &mut Self::State, fact: &EventView<'_>) {
+            ids.push(fact.id);
+        }
+        fn view(&self, ids: &Self::State, _: Timestamp) -> usize {
+            ids.len()
+        }
+        fn fingerprint(&self) -> Fingerprint {
+            Fingerprint::of("trace", 1, &())
+        }
+    }
+
+    fn event(n: usize, on: u8, at: i64, what: u8, target: u8) -> Event {
+        let customer = |n: u8| CustomerKey::new("shop", &format!("c{n}")).unwrap();
+        let id = |n: u8| EventId::from_bytes([n; 16]);
+        let fact = match what {
+            0 => CustomerEvent::EventVoided { target: id(target), why: None },
+            1 if target % 6 != on => CustomerEvent::IdentityMerged { other: customer(target % 6).into() },
+            _ => CustomerEvent::SignedUp {},
+        };
+        let at = Timestamp::from_micros(at).unwrap();
+        Event::new(id(u8::try_from(n).unwrap()), customer(on).into(), at, fact).unwrap()
+    }
+
+    /// Facts of six customers in any order of time, some taken back, some customers merged.
+    fn histories() -> impl Strategy<Value = Vec<Event>> {
+        prop::collection::vec((0..6_u8, 0..30_i64, 0..12_u8, 0..60_u8), 0..60).prop_map(|facts| {
+            let facts = facts.into_iter().enumerate();
+            facts.map(|(n, (on, at, what, target))| event(n, on, at, what, target)).collect()
+        })
+    }
+
+    fn cuts() -> impl Strategy<Value = Cut> {
+        let at = prop::option::of((0..30_i64).prop_map(|at| Timestamp::from_micros(at).unwrap()));
+        let known = prop_oneof![
+            Just(KnownAt::Latest),
+            (0..70_u64).prop_map(|position| KnownAt::Position(Position(position)))
+        ];
+        (at, known).prop_map(|(as_of, known_at)| Cut { as_of, known_at })
+    }
+
+    fn store_of(events: &[Event]) -> MemoryStore {
+        let store = MemoryStore::with_clock(Arc::new(ManualClock::new(Timestamp::MIN)));
+        for event in events {
+            pollster::block_on(store.append(Append::new(vec![event.clone()]))).unwrap();
+        }
+        store
+    }
+
+    type All = (Vec<(CustomerId, Folded<Vec<EventId>>, String)>, Position, Option<Timestamp>);
+
+    fn all(states: &States<Trace>) -> All {
+        assert!(states.stale().is_empty());
+        let customers = states.iter().map(|(id, folded)| (id, folded.clone(), states.shown(id))).collect();
+        (customers, states.scanned_to(), states.latest())
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_of_threads_gives_the_states_of_the_log(events in histories(), cut in cuts()) {
+            let store = store_of(&events);
+            let expected = all(&States::of_log(Trace, cut, &store.log()));
+            for threads in 1..=4 {
+                let threads = NonZeroUsize::new(threads).unwrap();
+                let states = replay(&store, Trace, cut, threads, |_| Continue(())).unwrap();
+                prop_assert_eq!(&all(&states), &expected);
+            }
+        }
+
+        #[test]
+        fn states_that_are_kept_up_to_date_are_those_of_a_replay(
+            events in histories(),
+            cut in cuts(),
+            stops in prop::collection::vec(0..60_usize, 0..4),
+        ) {
+            let mut states = States::new(Trace, cut);
+            for stop in stops.into_iter().chain([events.len()]) {
+                let store = store_of(&events[..stop.min(events.len())]);
+                pollster::block_on(catch_up(&store, &mut states, |_| Continue(()))).unwrap();
+            }
+            // A void may leave the latest instant too late, so it is no part of the comparison.
+            let replayed = States::of_log(Trace, cut, &store_of(&events).log());
+            prop_assert_eq!(all(&states).0, all(&replayed).0);
+        }
+
+        #[test]
+        fn a_stopped_catch_up_goes_on_where_it_was(events in histories(), patience in 0..12_u32) {
+            let store = store_of(&events);
+            let mut states = States::new(Trace, Cut::default());
+            let mut left = patience;
+            for _ in 0..100 {
+                let result = pollster::block_on(catch_up(&store, &mut states, |_| {
+                    left = left.saturating_sub(1);
+                    if left == 0 { Break(()) } else { Continue(()) }
+                }));
+                left = patience + 100;
+                if result.is_ok() {
+                    break;
+                }
+            }
+            let replayed = States::of_log(Trace, Cut::default(), &store.log());
+            prop_assert_eq!(all(&states).0, all(&replayed).0);
+        }
+    }
+
+    #[test]
+    fn progress_ends_at_the_head_and_can_stop() {
+        let events: Vec<_> = (0..50).map(|n| event(n, 0, i64::try_from(n).unwrap(), 9, 0)).collect();
+        let store = store_of(&events);
+        for threads in [1, 3] {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            let mut last = None;
+            replay(&store, Trace, Cut::default(), threads, |progress| {
+                last = Some(progress);
+                Continue(())
+            })
+            .unwrap();
+            assert_eq!(last.map(|progress| (progress.position.0, progress.head.0)), Some((50, 50)));
+            let stopped = replay(&store, Trace, Cut::default(), threads, |_| Break(()));
+            assert!(matches!(stopped, Err(ReplayError::Stopped { at: Position(50) })));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What is opened and what is refused, and that nothing foreign is touched.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+use tenure_core::log::{Append, Read};
+use tenure_core::{Customer, CustomerEvent, Event, EventId, Timestamp};
+use tenure_sqlite::{Durability, Options, SqliteStore};
+use tenure_store::{EventStore, StoreError};
+
+fn fact(n: u8, customer: &str) -> Event {
+    let at = Timestamp::from_micros(i64::from(n) * 1_000_000).unwrap();
+    let customer = Customer::parse(customer, "shop").unwrap();
+    Event::new(EventId::from_bytes([n; 16]), customer, at, CustomerEvent::SignedUp {}).unwrap()
+}
+
+fn append(store: &SqliteStore, n: u8) -> Result<(), StoreError> {
+    pollster::block_on(store.append(Append::new(vec![fact(n, "ann")]))).map(drop)
+}
+
+fn store_of(path: &Path, facts: u8) {
+    let store = SqliteStore::open(path, Options::new()).unwrap();
+    (0..facts).for_each(|n| append(&store, n).unwrap());
+}
+
+fn refusal(path: &Path) -> StoreError {
+    SqliteStore::open(path, Options::new()).unwrap_err()
+}
+
+/// The error names the file and says what to do, and the file is as it was.
+fn refused_untouched(path: &Path, is: fn(&StoreError) -> bool) {
+    let before = fs::read(path).unwrap();
+    let error = refusal(path);
+    assert!(is(&error), "{error:?}");
+    assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
+    assert!(error.hint().is_some(), "{error}");
+    assert_eq!(fs::read(path).unwrap(), before, "the file was changed");
+    let beside: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+    assert_eq!(beside.len(), 1, "something was left beside it: {beside:?}");
+}
+
+#[test]
+fn a_file_of_something_else_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let not_a_store = |error: &StoreError| matches!(error, StoreError::NotAStore { .. });
+    for content in [&b"x"[..], b"SQLite format 3", b"Dear Ann,\n", &[0; 5000]] {
+        fs::write(&path, content).unwrap();
+        refused_untouched(&path, not_a_store);
+    }
+    fs::remove_file(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE note (a); INSERT INTO note VALUES (1)").unwrap();
+    drop(other);
+    refused_untouched(&path, not_a_store);
+}
+
+#[test]
+fn a_file_of_another_format_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    store_of(&path, 3);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    refused_untouched(&path, |error| matches!(error, StoreError::Format { format: 7, known: 0, .. }));
+}
+
+#[test]
+fn what_is_not_there_is_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("no/such/a.db");
+    let error = refusal(&path);
+    assert!(
+        matches!(&error, StoreError::Unreachable { what, .. } if what.contains("no directory")),
+        "{error}"
+    );
+    let path = directory.path().join("a.db");
+    let error = SqliteStore::open(&path, Options::new().existing()).expect_err("it was opened");
+    assert!(
+        matches!(&error, StoreError::Unreachable { what, .. } if what.contains("no such file")),
+        "{error}"
+    );
+    assert!(!path.exists(), "it was created");
+    let error = refusal(directory.path());
+    assert!(matches!(&error, StoreError::Unreachable { what, .. } if what.contains("directory")), "{error}");
+}
+
+#[test]
+fn an_empty_file_is_a_new_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    fs::write(&path, "").unwrap();
+    assert!(SqliteStore::open(&path, Options::new().existing()).is_err());
+    let store = SqliteStore::open(&path, Options::new()).unwrap();
+    append(&store, 1).unwrap();
+}
+
+#[test]
+fn head_and_tail_that_disagree_are_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    for damage in [
+        "DELETE FROM fact WHERE position = 5",
+        "UPDATE head SET facts = 4",
+        "UPDATE head SET link = zeroblob(32)",
+        "UPDATE fact SET subject = 'x' WHERE position = 5",
+        "UPDATE fact SET data = '{\"a\":1}' WHERE position = 5",
+        "DELETE FROM head",
+        "DROP TABLE stream; DROP TABLE fact; CREATE TABLE fact (position)",
+    ] {
+        let _ = fs::remove_file(&path);
+        store_of(&path, 5);
+        let raw = Connection::open(&path).unwrap();
+        raw.execute_batch("DROP TRIGGER fact_is_never_changed; DROP TRIGGER fact_is_never_deleted").unwrap();
+        raw.execute_batch(damage).unwrap();
+        drop(raw);
+        let error = refusal(&path);
+        assert!(matches!(error, StoreError::Damaged { .. }), "{damage}: {error:?}");
+    }
+}
+
+#[test]
+fn a_truncated_file_is_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    store_of(&path, 200);
+    let whole = fs::read(&path).unwrap();
+    for pages in 1..whole.len() / 4096 {
+        fs::write(&path, &whole[..pages * 4096]).unwrap();
+        let error = refusal(&path);
+        assert!(matches!(error, StoreError::Damaged { .. }), "{pages} pages: {error:?}");
+    }
+    fs::write(&path, &whole[..90]).unwrap();
+    assert!(matches!(refusal(&path), StoreError::Damaged { .. } | StoreError::NotAStore { .. }));
+    fs::write(&path, &whole).unwrap();
+    assert!(SqliteStore::open(&path, Options::new()).is_ok());
+}
+
+#[test]
+fn the_database_itself_refuses_to_change_facts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    store_of(&path, 2);
+    let raw = Connection::open(&path).unwrap();
+    for change in ["UPDATE fact SET number = 1", "DELETE FROM fact WHERE position = 2"] {
+        let error = raw.execute(change, ()).unwrap_err().to_string();
+        assert!(error.contains("a fact is never"), "{error}");
+    }
+    let shown: (i64, String, String) = raw
+        .query_row("SELECT position, kind, occurred_at FROM facts WHERE position = 2", (), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    assert_eq!(shown, (2, "signed_up".into(), "1970-01-01T00:00:01Z".into()));
+}
+
+#[test]
+fn the_bundled_library_is_new_enough() {
+    assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+}
+
+#[test]
+fn less_durability_is_taken_only_when_it_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let options = Options::new().durability(Durability::MayLoseLastCommitsOnPowerLoss);
+    let store = SqliteStore::open(&path, options).unwrap();
+    append(&store, 1).unwrap();
+}
+
+/// Two handles, as two processes would: each has a writer of its own and its own memory of the log.
+#[test]
+fn two_handles_write_to_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let (one, other) = std::thread::scope(|scope| {
+        // Created at the same time.
+        let open = || SqliteStore::open(&path, Options::new()).unwrap();
+        let (one, other) = (scope.spawn(open), scope.spawn(open));
+        (one.join().unwrap(), other.join().unwrap())
+    });
+    for n in (0..40).step_by(2) {
+        append(&one, n).unwrap();
+        append(&other, n + 1).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for (store, from) in [(&one, 100), (&other, 150)] {
+            scope.spawn(move || (from..from + 50).for_each(|n| append(store, n).unwrap()));
+        }
+    });
+    let page = pollster::block_on(one.read(&Read::all())).unwrap();
+    assert_eq!(page.facts.len(), 140);
+    assert!(page.facts.iter().zip(1..).all(|(fact, n)| fact.position.0 == n && fact.version.0 == n));
+    assert_eq!(one.verify(|_, _| std::ops::ControlFlow::Continue(())).unwrap().facts, 140);
+}
+
+#[test]
+fn a_writer_that_holds_the_lock_is_told_and_not_a_raw_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let options = Options::new().lock_timeout(std::time::Duration::from_millis(20));
+    let store = SqliteStore::open(&path, options).unwrap();
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = append(&store, 1).unwrap_err();
+    assert!(matches!(&error, StoreError::Locked { file } if *file == path), "{error:?}");
+    assert!(error.is_retryable() && error.hint().is_some());
+    // A reader does not wait for a writer.
+    assert!(pollster::block_on(store.read(&Read::all())).unwrap().facts.is_empty());
+    raw.execute_batch("COMMIT").unwrap();
+    append(&store, 1).unwrap();
+}
