@@ -187,6 +187,14 @@ pub struct Stages {
     /// Show who enters at_risk within this time if nothing happens, such as 30d.
     #[arg(long, value_name = "DURATION")]
     pub within: Option<String>,
+
+    /// Show how long customers stay in each stage.
+    #[arg(long)]
+    pub dwell: bool,
+
+    /// Show the changes of stage per calendar month, from --since or the last twelve months.
+    #[arg(long)]
+    pub flows: bool,
 }
 
 /// `tenure rfm`

@@ -103,6 +103,16 @@ words! {
     open_stays: "Open stays", "进行中";
     total: "Total", "合计";
     voided: "Facts taken back", "已撤回事实";
+    nobody: "no customers: no fact counts at that instant", "没有客户：该时点没有有效事实";
+    not_yet: "(not yet a customer)", "(尚非客户)";
+    month: "Month", "月份";
+    changes: "Changes", "变化次数";
+    flows: "Changes of stage per month", "每月阶段流转";
+    cause: "Cause", "依据";
+    several_facts: "{} facts of that instant", "同一时刻的 {} 个事实";
+    silence_since: "silence since {}", "自 {} 起沉默";
+    demo_title: "CDNOW: purchases of 2,357 customers in 1997 and 1998 (Fader and Hardie 2001)", "CDNOW：2,357 位客户 1997 至 1998 年的购买记录（Fader 与 Hardie，2001）";
+    demo_next: "Next: tenure customer cdnow:0001 --store {} --as-of 1998-06-30", "下一步：tenure customer cdnow:0001 --store {} --as-of 1998-06-30";
     plus_more: "… and {} more", "……以及另外 {} 位";
 }
 

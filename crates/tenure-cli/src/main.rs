@@ -27,15 +27,19 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, talk: &Talk) -> Result<ExitCode, CliError> {
     match command {
+        Command::Demo(args) => command::demo::run(args, talk),
         Command::Import(args) => command::import::run(args, talk),
         Command::Log(args) => command::log::run(args, talk),
+        Command::Customer(args) => command::customer::run(args, talk),
+        Command::Stages(args) => command::stages::run(args, talk),
         Command::Rfm(args) => command::rfm::run(args, talk),
+        Command::Report(args) => command::report::run(args, talk),
+        Command::Replay(args) => command::replay::run(args, talk),
         Command::Verify(args) => command::verify::run(args, talk),
         Command::Void(args) => command::void::run(args, talk),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "tenure", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(CliError::input("not built yet")),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use chrono::{Datelike, Months};
 use serde_json::{Value, json};
 use tenure::core::fold::{Projection, States};
 use tenure::core::log::{Cut, KnownAt};
-use tenure::core::{Policy, Timestamp, Zone};
+use tenure::core::projection::stage::StageMachine;
+use tenure::core::{LocalTime, Policy, Timestamp, Zone};
 
 use crate::answer::Answer;
 use crate::args;
@@ -69,6 +71,52 @@ impl Question {
     /// The instant to answer for: what was asked, else the latest fact; the beginning of time without facts.
     pub fn as_of<P: Projection>(&self, states: &States<P>) -> Timestamp {
         self.asked.or_else(|| states.latest()).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The instant asked for, where one was.
+    pub const fn asked(&self) -> Option<Timestamp> {
+        self.asked
+    }
+
+    /// Takes the instant of an answer for the one asked for, so that further answers are about the same one.
+    pub fn settle(&mut self, as_of: &Value) {
+        self.asked = as_of.as_str().and_then(|text| Timestamp::parse(text).ok());
+    }
+
+    /// The stage machine of the policy.
+    ///
+    /// # Errors
+    /// If the policy has no stages.
+    pub fn stages(&self) -> Result<StageMachine, CliError> {
+        self.policy.stages().map_err(|error| {
+            CliError::input(format!("policy \"{}\": {error}", self.policy.name))
+                .hint("a policy of stages has [[stage]] and [[rule]] tables; the presets retail, saas and b2b have them")
+        })
+    }
+
+    /// The first instants of the calendar months from the one of `since` (or eleven before that of `as_of`) on, and the
+    /// first after `as_of`.
+    ///
+    /// # Errors
+    /// If they lie beyond the calendar.
+    pub fn months(&self, since: Option<Timestamp>, as_of: Timestamp) -> Result<Vec<Timestamp>, CliError> {
+        let zone = self.policy.zone;
+        let first_of = |at: Timestamp| zone.date(at).with_day(1);
+        let start = match since {
+            Some(since) => first_of(since),
+            None => first_of(as_of).and_then(|month| month.checked_sub_months(Months::new(11))),
+        };
+        let mut edges = Vec::new();
+        let mut month = start;
+        while let Some(first) = month {
+            let Ok(edge) = zone.instant(LocalTime::midnight(first)) else { break };
+            edges.push(edge);
+            if edge > as_of {
+                break;
+            }
+            month = first.checked_add_months(Months::new(1));
+        }
+        Ok(edges)
     }
 
     /// The frame of an answer.

@@ -35,8 +35,10 @@ const BATCHES: &str = "batches";
 #[derive(Debug, Default)]
 pub struct Summary {
     rows: u64,
-    imported: u64,
-    known: u64,
+    /// Facts that were stored.
+    pub imported: u64,
+    /// Facts that were there already.
+    pub known: u64,
     duplicates: u64,
     bad: u64,
     elsewhere: u64,

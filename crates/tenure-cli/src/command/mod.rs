@@ -1,10 +1,17 @@
 //! One file a command.
 
+pub mod customer;
+pub mod demo;
 pub mod import;
 pub mod log;
+pub mod replay;
+pub mod report;
 pub mod rfm;
+pub mod stages;
 pub mod verify;
 pub mod void;
+
+use tenure::core::projection::stage::Language;
 
 use crate::lang::{Lang, Words};
 
@@ -21,6 +28,14 @@ impl Talk {
     /// The phrases of the language.
     pub const fn words(&self) -> &'static Words {
         self.lang.words()
+    }
+
+    /// The language as the core names it.
+    pub const fn language(&self) -> Language {
+        match self.lang {
+            Lang::En => Language::En,
+            Lang::ZhCn => Language::ZhCn,
+        }
     }
 
     /// Says something.
