@@ -80,7 +80,7 @@ impl Selector {
         match &self.names {
             None => kind.by() == By::Customer,
             Some(names) => names.iter().any(|name| match Kind::named(name) {
-                Some(named) => named == kind,
+                Some(meant) => meant == kind,
                 None => kind == Kind::Tracked,
             }),
         }
@@ -588,7 +588,8 @@ mod tests {
         .unwrap()
     }
 
-    fn leaf(property: &str, op: &str, value: Value) -> Leaf {
+    fn leaf(property: &str, op: &str, value: impl Into<Value>) -> Leaf {
+        let value: Value = value.into();
         serde_json::from_value(json!({"property": property, "op": op, "value": value})).unwrap()
     }
 

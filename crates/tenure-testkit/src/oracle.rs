@@ -349,14 +349,12 @@ impl<'a> StageOracle<'a> {
             .filter_map(|fact| {
                 let money = fact.amount.filter(|money| money.currency == bound.currency)?;
                 let refund = fact.kind == Kind::OrderRefunded;
-                let sign = if orders && refund && leaves_pass(of, fact) {
-                    -1
-                } else if matches(of, fact) {
-                    1
+                let minor = i128::from(money.minor);
+                if orders && refund && leaves_pass(of, fact) {
+                    Some(-minor)
                 } else {
-                    0
-                };
-                Some(sign * i128::from(money.minor))
+                    matches(of, fact).then_some(minor)
+                }
             })
             .sum();
         match compare {
@@ -423,8 +421,8 @@ impl<'a> StageOracle<'a> {
                     && later.subject == fact.subject
                     && micros(later) >= micros(fact)
             };
-            let complains = fact.value("complaint") == Some(Value::Bool(true));
-            opens && (complains || !complaint) && !self.up_to(at).any(resolved)
+            let meant = !complaint || fact.value("complaint") == Some(Value::Bool(true));
+            opens && meant && !self.up_to(at).any(resolved)
         })
     }
 }
@@ -452,7 +450,7 @@ fn compares(compare: Compare<u32>, count: u32) -> bool {
 fn names(of: &Selector, kind: Kind, tracked: Option<&str>) -> bool {
     of.names().map_or(kind.by() == By::Customer, |names| {
         names.iter().any(|name| match Kind::named(name) {
-            Some(named) => named == kind,
+            Some(meant) => meant == kind,
             None => kind == Kind::Tracked && tracked == Some(&**name),
         })
     })

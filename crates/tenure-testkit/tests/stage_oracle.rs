@@ -1,8 +1,9 @@
 //! The stage machine against the book.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use tenure_core::fold::{Projection, UpTo, fold};
+use tenure_core::fold::{Folded, Projection, Snapshot, UpTo, fold};
 use tenure_core::projection::stage::{Cause, StageChange, StageMachine, StagePolicy, Timeline};
 use tenure_core::{Duration, Event, EventView, Timestamp};
 use tenure_testkit::oracle::{OracleCause, OracleChange, StageOracle};
@@ -52,10 +53,10 @@ fn agree(policy: &StagePolicy, history: &[Event]) -> Result<(), TestCaseError> {
 
     // The whole timeline: instants, stages, rules, causes.
     let expected = oracle.changes_until(horizon);
-    let state = fold(&timeline, facts.clone());
-    prop_assert!(timeline.fits(&state));
+    let whole = fold(&timeline, facts.clone());
+    prop_assert!(timeline.fits(&whole));
     let changes: Vec<_> =
-        timeline.view(&state, horizon).iter().map(|change| in_codes(&machine, change)).collect();
+        timeline.view(&whole, horizon).iter().map(|change| in_codes(&machine, change)).collect();
     prop_assert_eq!(&changes, &expected);
 
     // The stage at many instants, by the history cut there; the next change as well.
@@ -67,6 +68,8 @@ fn agree(policy: &StagePolicy, history: &[Event]) -> Result<(), TestCaseError> {
         let stage = expected.iter().rev().find(|change| change.at <= at);
         prop_assert_eq!(view.map(|v| policy.code(v.stage).to_owned()), stage.map(|change| change.to.clone()));
         prop_assert_eq!(view.map(|v| v.since), stage.map(|change| change.at));
+        let rule = view.and_then(|v| v.rule).map(|rule| policy.rule(rule).unwrap().name.to_string());
+        prop_assert_eq!(rule, stage.and_then(|change| change.rule.clone()));
         if index % 5 == 0 {
             let known = facts.iter().copied().filter(|fact| fact.occurred_at <= at);
             let next = StageOracle::new(policy, known).next_change(at);
@@ -119,6 +122,22 @@ proptest! {
         for policy in [StagePolicy::retail(), StagePolicy::saas(), StagePolicy::b2b()] {
             agree(&policy.unwrap(), &history)?;
         }
+    }
+
+    #[test]
+    fn a_snapshot_at_any_cut_then_the_rest_is_the_whole(
+        policy in stage_policy(), history in stage_history(), cut in any::<prop::sample::Index>()
+    ) {
+        let machine = Timeline::new(StageMachine::new(policy));
+        let facts = views(&history);
+        let (known, rest) = facts.split_at(cut.index(facts.len()) + 1);
+        let folded = Folded { state: fold(&machine, known.to_vec()), last: known.last().unwrap().key() };
+        let bytes = Snapshot::new(folded, Vec::new()).encode(&machine).unwrap();
+        let mut state = Snapshot::decode(&bytes, &machine).unwrap().state;
+        for fact in rest {
+            machine.apply(&mut state, fact);
+        }
+        prop_assert_eq!(state, fold(&machine, facts));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::condition::{Condition, CountScope, Flag, Threshold, Which};
 use super::memory::{self, Class, NEVER};
-use super::policy::StagePolicy;
+use super::policy::{CadencePolicy, StagePolicy};
 use super::test::{Memory, Spot, Test};
 use crate::event::{Kind, Survey};
 use crate::money::Currency;
@@ -22,7 +22,7 @@ pub(super) struct Program {
     pub tests: Box<[Test]>,
     /// The single conditions, as texts.
     pub texts: Box<[Box<str>]>,
-    pub stages: Box<[Stage]>,
+    pub stages: Box<[OutOf]>,
     /// The words that count in the current stage.
     pub stage_counts: Box<[usize]>,
     pub zone: Zone,
@@ -31,7 +31,7 @@ pub(super) struct Program {
 
 /// The rules out of a stage.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stage {
+pub(super) struct OutOf {
     pub rules: Vec<Rule>,
     /// The tests in them that silence can turn round, each once.
     pub timed: Vec<u16>,
@@ -40,7 +40,8 @@ pub(super) struct Stage {
 /// A rule as one stage sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    pub rule: u16,
+    /// Its place in the policy.
+    pub place: u16,
     pub to: u8,
     pub when: Expr,
     /// The tests in it in the order written.
@@ -144,7 +145,7 @@ impl Program {
         for leaf in all() {
             if !leaves.contains(&leaf) {
                 leaves.push(leaf);
-                tests.push(test_of(leaf, &wants, &latches));
+                tests.push(test_of(leaf, &wants, &latches, policy.cadence()));
             }
         }
         let matchers: Vec<Matcher> = wants.iter().map(|want| want.selector.compile()).collect();
@@ -253,11 +254,8 @@ fn wants_of<'a>(
         want.total_slot = put(init, usize::from(want.total > 0), 0);
         want.since_stage_slot = put(init, usize::from(want.since_stage > 0), 0);
         if want.rhythm.is_some() {
-            let gaps = policy.cadence().gaps;
             let slot = put(init, 1, NEVER);
-            put(init, 1, 0);
-            put(init, 1, policy.cadence().default.as_micros());
-            put(init, memory::rhythm_words(gaps) - 3, 0);
+            put(init, memory::rhythm_words(policy.cadence().gaps) - 1, 0);
             want.rhythm = Some(slot);
         }
         for (_, slot) in &mut want.sums {
@@ -296,7 +294,7 @@ fn latch_of(leaf: &Condition) -> Option<Latch> {
     })
 }
 
-fn test_of(leaf: &Condition, wants: &[Wants], latches: &[(Latch, usize)]) -> Test {
+fn test_of(leaf: &Condition, wants: &[Wants], latches: &[(Latch, usize)], cadence: CadencePolicy) -> Test {
     let want = leaf.selector().and_then(|of| wants.iter().find(|want| want.selector == *of));
     let latch = latch_of(leaf);
     let slot = latches.iter().find(|(known, _)| Some(known) == latch.as_ref()).map_or(0, |(_, slot)| *slot);
@@ -333,6 +331,8 @@ fn test_of(leaf: &Condition, wants: &[Wants], latches: &[(Latch, usize)]) -> Tes
             Threshold::Cadence { times, min, max } => Test::Rhythm {
                 slot: want.latest_slot,
                 rhythm: want.rhythm.unwrap_or(0),
+                words: memory::rhythm_words(cadence.gaps),
+                default: cadence.default.as_micros(),
                 thousandths: times.as_thousandths().into(),
                 min: min.as_micros(),
                 max: max.as_micros(),
@@ -424,8 +424,8 @@ fn keyed_ops(kind: Kind, flags: &[&Flag]) -> Vec<Op> {
     }
 }
 
-fn stage_of(policy: &StagePolicy, stage: usize, leaves: &[&Condition], tests: &[Test]) -> Stage {
-    let mut compiled = Stage::default();
+fn stage_of(policy: &StagePolicy, stage: usize, leaves: &[&Condition], tests: &[Test]) -> OutOf {
+    let mut compiled = OutOf::default();
     let Some(id) = policy.stages().get(stage).map(|stage| &stage.id) else { return compiled };
     for (index, rule) in policy.rules().iter().enumerate().filter(|(_, rule)| rule.from.contains(id)) {
         let Some(to) = policy.find(&rule.to) else { continue };
@@ -439,7 +439,7 @@ fn stage_of(policy: &StagePolicy, stage: usize, leaves: &[&Condition], tests: &[
             }
         }
         let when = expr_of(&rule.when, &test_place);
-        compiled.rules.push(Rule { rule: place(index), to: to.0, when, tests: places });
+        compiled.rules.push(Rule { place: place(index), to: to.0, when, tests: places });
     }
     compiled
 }

@@ -710,7 +710,7 @@ mod tests {
             (r#"{ flag = "consented()" }"#, "consented(purpose)"),
             (r#"{ attribute = { name = "a", op = "in", value = 1 } }"#, "a list"),
             (r#"{ score = { survey = "nps" } }"#, "at_most"),
-            (r#"{ all = [] }"#, "empty list"),
+            ("{ all = [] }", "empty list"),
             (r#"{ cout = "a" }"#, "unknown field `cout`"),
         ] {
             let error = read(text).unwrap_err();

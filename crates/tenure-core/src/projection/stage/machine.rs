@@ -151,7 +151,8 @@ pub(super) struct Walk<'a> {
     /// The instant whose facts wait for the rules; [`NEVER`] if none do.
     pending: i64,
     first: bool,
-    /// The next critical instant, when no facts wait.
+    /// When no facts wait: the next instant that is critical or has to be looked at, not later than the next
+    /// critical one.
     due: i64,
     /// Whether a rule holds that could not fire because its stage had been entered at that instant already, or the
     /// limit of silent changes was reached: then the rules are tried with the next fact, whatever it is.
@@ -181,12 +182,16 @@ impl<'a> Walk<'a> {
         true
     }
 
-    /// Goes to the next critical instant, if that is not later than the limit, and tries the rules. Gives the instant
-    /// and whether one fired.
+    /// Goes to the next instant that is due, if that is not later than the limit, and tries the rules if it is
+    /// critical. Gives the instant and whether one fired.
     fn step<S: Sink>(&mut self, limit: i64, sink: &mut S) -> Option<(i64, bool)> {
         let at = self.due;
         if at > limit || at == NONE {
             return None;
+        }
+        if !self.is_critical(at) {
+            self.due = self.next_probe(at);
+            return Some((at, false));
         }
         let fired = self.settle(at, true, sink);
         self.silent += fired;
@@ -227,14 +232,14 @@ impl<'a> Walk<'a> {
                 at,
                 from: Some(StageIx(self.spot.stage)),
                 to: StageIx(rule.to),
-                rule: Some(RuleIx(rule.rule)),
+                rule: Some(RuleIx(rule.place)),
                 silence: decided,
             });
-            self.spot = Spot { since: at, rule: rule.rule, stage: rule.to, moved: true };
+            self.spot = Spot { since: at, rule: rule.place, stage: rule.to, moved: true };
             entered.insert(rule.to);
             fired += 1;
         }
-        self.due = self.next_flip(at);
+        self.due = self.next_probe(at);
         fired
     }
 
@@ -264,12 +269,21 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// The tests that silence can turn round in rules out of the current stage.
+    fn timed(&self) -> impl Iterator<Item = &'a Test> {
+        let program = self.program;
+        let timed = program.stages.get(usize::from(self.spot.stage)).map_or(&[][..], |stage| &stage.timed);
+        timed.iter().filter_map(|place| program.tests.get(usize::from(*place)))
+    }
+
+    /// Not later than the next critical instant after `at`.
     #[inline]
-    fn next_flip(&self, at: i64) -> i64 {
-        let timed =
-            self.program.stages.get(usize::from(self.spot.stage)).map_or(&[][..], |stage| &stage.timed);
-        let tests = timed.iter().filter_map(|place| self.program.tests.get(usize::from(*place)));
-        tests.map(|test: &Test| test.flip_after(self.memory, self.spot, at)).min().unwrap_or(NONE)
+    fn next_probe(&self, at: i64) -> i64 {
+        self.timed().map(|test| test.probe_after(self.memory, self.spot, at)).min().unwrap_or(NONE)
+    }
+
+    fn is_critical(&self, at: i64) -> bool {
+        self.timed().any(|test| test.flips_at(self.memory, self.spot, at))
     }
 }
 
@@ -289,6 +303,11 @@ impl StageMachine {
     /// A single condition of the policy as a text; empty for a place that it does not have.
     pub fn condition_text(&self, condition: ConditionIx) -> &str {
         self.program.texts.get(usize::from(condition.0)).map_or("", |text| text)
+    }
+
+    /// X
+    pub fn init_words(&self) -> usize {
+        self.program.init.len()
     }
 
     pub(super) fn conditions(&self) -> usize {
@@ -376,11 +395,13 @@ impl StageMachine {
         let subject = |wanted: &str| fact.subject == Some(wanted);
         match op {
             Op::Select { matcher: place, steps } => {
-                let matches = place.is_none_or(|place| matcher(place).is_some_and(|m| m.matches(fact)));
-                if matches {
-                    steps.iter().for_each(|step| self.take_step(*step, words, fact));
+                let meant = place.is_none_or(|place| matcher(place).is_some_and(|m| m.matches(fact)));
+                if meant {
+                    for step in steps {
+                        self.take_step(*step, words, fact);
+                    }
                 }
-                matches
+                meant
             }
             Op::Refund { matcher: place, slot, currency } => {
                 let subtracts = matcher(*place).is_some_and(|m| m.leaves_hold(fact));

@@ -142,13 +142,13 @@ pub(super) fn remember(words: &mut [i64], at: i64) {
 
 /// How many words the rhythm of so many gaps takes.
 pub(super) fn rhythm_words(gaps: u8) -> usize {
-    // The last day, the number of gaps and the next place, the cadence, then two gaps a word.
-    3 + usize::from(gaps).div_ceil(2)
+    // The last day, the number of gaps and the next place, then two gaps a word.
+    2 + usize::from(gaps).div_ceil(2)
 }
 
 /// Takes an instant into a rhythm. A day counts where it is later than the last one that did.
 pub(super) fn beat(words: &mut [i64], gaps: u8, zone: Zone, at: Timestamp) {
-    let [last, place, cadence, ring @ ..] = words else { return };
+    let [last, place, ring @ ..] = words else { return };
     let day = i64::from(zone.day(at));
     if *last == NEVER {
         *last = day;
@@ -165,29 +165,27 @@ pub(super) fn beat(words: &mut [i64], gaps: u8, zone: Zone, at: Timestamp) {
         *word = *word & !(0xffff_ffff << shift) | gap << shift;
     }
     let gaps = i64::from(gaps);
-    let len = gaps.min(len + 1);
     let next = if next + 1 >= gaps { 0 } else { next + 1 };
-    *place = len << 8 | next;
-    if len >= 3
-        && let Some(days) = lower_median(ring, len)
-    {
-        *cadence = days.saturating_mul(MICROS_PER_DAY);
-    }
+    *place = gaps.min(len + 1) << 8 | next;
 }
 
-fn lower_median(ring: &[i64], len: i64) -> Option<i64> {
+/// The cadence in microseconds: the lower median of the gaps; none with fewer than three.
+pub(super) fn cadence(words: &[i64]) -> Option<i64> {
+    let [_, place, ring @ ..] = words else { return None };
+    let len = usize::try_from(*place >> 8 & 0xff).ok().filter(|len| *len >= 3)?;
     let mut sorted = [0_u32; 34];
-    let gaps = ring.iter().flat_map(|word| {
+    let halves = ring.iter().flat_map(|word| {
+        let word = word.cast_unsigned();
         #[expect(clippy::cast_possible_truncation, reason = "the two halves of a word")]
-        let halves = [*word as u32, (*word >> 32) as u32];
+        let halves = [word as u32, (word >> 32) as u32];
         halves
     });
-    for (to, gap) in sorted.iter_mut().zip(gaps) {
+    for (to, gap) in sorted.iter_mut().zip(halves) {
         *to = gap;
     }
-    let sorted = sorted.get_mut(..usize::try_from(len).ok()?)?;
+    let sorted = sorted.get_mut(..len)?;
     sorted.sort_unstable();
-    sorted.get((sorted.len() - 1) / 2).map(|gap| i64::from(*gap))
+    sorted.get((len - 1) / 2).map(|gap| i64::from(*gap).saturating_mul(MICROS_PER_DAY))
 }
 
 /// What a fact's body says of an instant.
@@ -231,8 +229,10 @@ mod tests {
         let mut words = vec![0; rhythm_words(5)];
         words[0] = NEVER;
         let mut cadence = |days: &[u32]| {
-            days.iter().for_each(|day| beat(&mut words, 5, Zone::UTC, at(*day)));
-            words[2] / MICROS_PER_DAY
+            for day in days {
+                beat(&mut words, 5, Zone::UTC, at(*day));
+            }
+            super::cadence(&words).map_or(0, |cadence| cadence / MICROS_PER_DAY)
         };
         assert_eq!(cadence(&[10, 10, 11, 13]), 0, "two gaps: 1, 2");
         assert_eq!(cadence(&[13, 16]), 2, "1, 2, 3");

@@ -1,6 +1,6 @@
 //! The stages of a business and the rules that move a customer between them: plain, checked values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -352,9 +352,9 @@ fn check_rule(rule: &RuleDef, stages: &BTreeSet<&str>, leaves: &mut usize) -> Re
             return Err(format!("there is no stage \"{stage}\", only {}", known()));
         }
     }
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for from in &rule.from {
-        if seen.insert(from, ()).is_some() {
+        if !seen.insert(from) {
             return Err(format!("`from` names \"{from}\" twice"));
         }
     }

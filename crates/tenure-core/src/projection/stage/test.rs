@@ -54,6 +54,9 @@ pub(super) enum Test {
     Rhythm {
         slot: usize,
         rhythm: usize,
+        words: usize,
+        /// The cadence of a customer with too few gaps.
+        default: i64,
         thousandths: i64,
         min: i64,
         max: i64,
@@ -113,9 +116,10 @@ impl Test {
                 NEVER => or_never,
                 from => (at >= from.saturating_add(bound)) != less,
             },
-            Self::Rhythm { slot, or_never, .. } => match memory.word(slot) {
+            // The cadence itself is only looked at between the bounds.
+            Self::Rhythm { slot, min, or_never, .. } => match memory.word(slot) {
                 NEVER => or_never,
-                from => at >= from.saturating_add(self.threshold(memory)),
+                from => at >= from.saturating_add(min) && at >= from.saturating_add(self.threshold(memory)),
             },
             Self::InStage(bound) => at >= spot.since.saturating_add(bound),
             Self::Active(class) => memory.active(class, false, at),
@@ -132,8 +136,9 @@ impl Test {
 
     /// How long silence must last, by the customer's cadence.
     fn threshold(&self, memory: Memory<'_>) -> i64 {
-        let Self::Rhythm { rhythm, thousandths, min, max, .. } = *self else { return NONE };
-        let cadence = memory.word(rhythm + 2).max(0);
+        let Self::Rhythm { rhythm, words, default, thousandths, min, max, .. } = *self else { return NONE };
+        let words = memory.words.get(rhythm..rhythm + words).unwrap_or_default();
+        let cadence = memory::cadence(words).unwrap_or(default);
         // In two parts, for the product may not fit; beyond that it is more than any `max`.
         let whole = (cadence / 1_000).saturating_mul(thousandths);
         let rest = (cadence % 1_000).saturating_mul(thousandths) / 1_000;
@@ -159,6 +164,19 @@ impl Test {
             _ => NONE,
         };
         if flip > at && flip <= Timestamp::MAX.as_micros() { flip } else { NONE }
+    }
+
+    /// Not later than the first instant after `at` at which silence alone turns it round, and later than `at`: what
+    /// is cheap to know of [`Self::flip_after`]. Most customers act again before their cadence has to be looked at.
+    #[inline]
+    pub(super) fn probe_after(&self, memory: Memory<'_>, spot: Spot, at: i64) -> i64 {
+        if let Self::Rhythm { slot, min, .. } = *self
+            && let earliest = memory.word(slot).saturating_add(min)
+            && at < earliest
+        {
+            return earliest;
+        }
+        self.flip_after(memory, spot, at)
     }
 
     /// Whether silence alone turns it round at this instant.
