@@ -53,12 +53,6 @@ words! {
     stage: "Stage", "阶段";
     stages: "Lifecycle stages", "客户生命周期阶段";
     macro_stage: "Macro stage", "大阶段";
-    macro_stages: "Macro stages", "大阶段汇总";
-    acquisition: "acquisition", "客户获取";
-    activation: "activation", "客户激活";
-    growth: "growth", "客户成长";
-    retention: "retention", "客户维护";
-    churn_prevention: "churn prevention", "流失防控";
     segment: "Segment", "分群";
     segments: "RFM segments", "RFM 客户分群";
     recency_days: "Recency (days)", "最近购买(天前)";
@@ -75,15 +69,12 @@ words! {
     reason: "Reason", "原因";
     next_change: "next change if nothing happens: {}", "若无新行为，下次变化：{}";
     no_next_change: "nothing changes by silence alone", "仅凭沉默不会再变化";
-    unknown_before: "none before", "此前无";
-    first_fact: "the first fact", "首个事实";
     field: "Field", "项目";
     value: "Value", "值";
     facts: "Facts", "事实数";
     since: "since", "始于";
     soon_at_risk: "Enter at_risk within {} if nothing happens", "若无新行为，{} 内将进入流失风险";
     report: "Where the customers stand", "客户全景";
-    matrix: "Movements between stages", "阶段流转";
     seconds: "Seconds", "秒";
     digest: "Digest of all views", "视图摘要";
     verified: "Facts checked", "已校验事实";
@@ -101,7 +92,6 @@ words! {
     p90: "90th percentile", "90 分位";
     stays: "Completed stays", "已结束次数";
     open_stays: "Open stays", "进行中";
-    total: "Total", "合计";
     voided: "Facts taken back", "已撤回事实";
     nobody: "no customers: no fact counts at that instant", "没有客户：该时点没有有效事实";
     not_yet: "(not yet a customer)", "(尚非客户)";

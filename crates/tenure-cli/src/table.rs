@@ -103,7 +103,7 @@ impl Cell {
     }
 
     const fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Code(..))
+        matches!(self, Self::Text(_) | Self::Code(..) | Self::Empty)
     }
 }
 

@@ -23,7 +23,8 @@ use crate::table::{Cell, Table};
 /// Wrong usage or input, an unknown customer, or a failing store.
 pub fn run(args: &args::Customer, talk: &Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
-    let customer = Customer::parse(&args.customer, &args.question.source.namespace).map_err(CliError::input)?;
+    let customer =
+        Customer::parse(&args.customer, &args.question.source.namespace).map_err(CliError::input)?;
     let as_of = match args.question.as_of {
         Some(_) => None,
         None => question.fold(&Nothing, talk)?.latest(),
@@ -122,7 +123,14 @@ pub fn answer(
     }
     answer.tables.push(about);
 
-    let columns = [("at", w.at), ("from", w.from), ("to", w.to), ("rule", w.rule), ("reason", w.reason), ("cause", w.cause)];
+    let columns = [
+        ("at", w.at),
+        ("from", w.from),
+        ("to", w.to),
+        ("rule", w.rule),
+        ("reason", w.reason),
+        ("cause", w.cause),
+    ];
     let mut table = Table::new(w.timeline, &columns);
     for change in &changes {
         let stage = |stage| {

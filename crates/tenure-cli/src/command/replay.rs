@@ -45,7 +45,8 @@ pub fn run(args: &args::Replay, talk: &Talk) -> Result<ExitCode, CliError> {
     let query = json!({"command": "replay", "threads": args.question.source.threads});
     let w = talk.words();
     let mut answer = question.answer(query, as_of, body, "replay", talk);
-    let columns = [("facts", w.facts), ("customers", w.customers), ("seconds", w.seconds), ("digest", w.digest)];
+    let columns =
+        [("facts", w.facts), ("customers", w.customers), ("seconds", w.seconds), ("digest", w.digest)];
     let mut table = Table::new("", &columns);
     table.push(vec![facts.into(), states.len().into(), format!("{seconds:.3}").into(), digest.into()]);
     answer.tables.push(table);

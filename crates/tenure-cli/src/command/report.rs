@@ -39,8 +39,13 @@ pub fn run(args: &args::Report, talk: &Talk) -> Result<ExitCode, CliError> {
         "rfm": {"edges": segments.answer["edges"], "segments": segments.answer["segments"], "counts": segments.answer["counts"]},
     });
     let query = json!({"command": "report", "since": since, "within": MONTH, "rfm": question.policy.rfm});
-    let mut answer: Answer =
-        question.answer(query, question.asked().unwrap_or(tenure::core::Timestamp::MIN), body, talk.words().report, talk);
+    let mut answer: Answer = question.answer(
+        query,
+        question.asked().unwrap_or(tenure::core::Timestamp::MIN),
+        body,
+        talk.words().report,
+        talk,
+    );
     answer.tables.extend(stood.tables);
     answer.tables.extend(segments.tables);
     answer.notes.extend(stood.notes);

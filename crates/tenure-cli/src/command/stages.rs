@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tenure::core::fold::{Projection, UpTo};
 use tenure::core::projection::stage::{StageMachine, StageOutlook, StagePolicy, Timeline};
 use tenure::core::report::stages::{
-    DwellRow, Entering, Entrant, Flow, MatrixCell, StageCounts, StageDwell, StageFlows, StageMatrix, StageTable,
+    DwellRow, Entering, Entrant, Flow, MatrixCell, StageCounts, StageDwell, StageFlows, StageMatrix,
+    StageTable,
 };
 use tenure::core::report::{Report, Shown, add_all};
 use tenure::core::{Duration, Timestamp};
@@ -53,7 +54,9 @@ pub struct Asked {
 /// # Errors
 /// If it is none.
 pub fn within(text: &str) -> Result<Duration, CliError> {
-    text.parse().map_err(|error| CliError::input(format!("--within: {error}")).hint("give a duration such as 30d or 12h"))
+    text.parse().map_err(|error| {
+        CliError::input(format!("--within: {error}")).hint("give a duration such as 30d or 12h")
+    })
 }
 
 /// The stage that `--within` is about, in the presets and in policies that call it so.
@@ -89,9 +92,11 @@ pub fn answer(question: &Question, asked: &Asked, talk: &Talk) -> Result<Answer,
     let soon = asked.within.map(|_| entering.map(|entering| entering.finish(entered)).unwrap_or_default());
     let (dwell, flows) = timelines(question, &machine, asked, as_of, talk)?;
 
-    let mut body = json!({"stages": table.stages, "macro_stages": table.macro_stages, "customers": table.customers});
+    let mut body =
+        json!({"stages": table.stages, "macro_stages": table.macro_stages, "customers": table.customers});
     if let Value::Object(body) = &mut body {
-        let mut insert = |name: &str, value: Option<Value>| drop(value.map(|value| body.insert(name.into(), value)));
+        let mut insert =
+            |name: &str, value: Option<Value>| drop(value.map(|value| body.insert(name.into(), value)));
         insert("transitions", matrix.as_ref().map(|matrix| json!(matrix)));
         insert("soon_at_risk", soon.as_ref().map(|soon| json!(soon)));
         insert("dwell", dwell.as_ref().map(|dwell| json!(dwell)));
@@ -147,7 +152,10 @@ fn label(policy: &StagePolicy, code: &str, talk: &Talk) -> Cell {
 }
 
 fn from_label(policy: &StagePolicy, code: Option<&String>, talk: &Talk) -> Cell {
-    code.map_or_else(|| Cell::Code(String::new(), talk.words().not_yet.into()), |code| label(policy, code, talk))
+    code.map_or_else(
+        || Cell::Code(String::new(), talk.words().not_yet.into()),
+        |code| label(policy, code, talk),
+    )
 }
 
 /// How many customers are in each stage.
@@ -159,7 +167,12 @@ pub fn stage_table(policy: &StagePolicy, stages: &StageTable, talk: &Talk) -> Ta
     for row in &stages.stages {
         let of = row.macro_stage;
         let macro_stage = Cell::Code(of.code().into(), of.label(talk.language()).into());
-        table.push(vec![label(policy, &row.code, talk), macro_stage, row.customers.into(), Cell::Share(row.share)]);
+        table.push(vec![
+            label(policy, &row.code, talk),
+            macro_stage,
+            row.customers.into(),
+            Cell::Share(row.share),
+        ]);
     }
     table
 }
@@ -177,7 +190,12 @@ pub fn matrix_table(policy: &StagePolicy, since: Timestamp, matrix: &[MatrixCell
 }
 
 /// Who enters `at_risk` soon: the first of them, and a word of how many more there are.
-pub fn soon_table(policy: &StagePolicy, within: Duration, soon: &[Entrant], talk: &Talk) -> (Table, Option<String>) {
+pub fn soon_table(
+    policy: &StagePolicy,
+    within: Duration,
+    soon: &[Entrant],
+    talk: &Talk,
+) -> (Table, Option<String>) {
     const SHOWN: usize = 10;
     let w = talk.words();
     let columns = [("customer", w.customer), ("at", w.at), ("from", w.from)];
@@ -216,7 +234,12 @@ fn flow_table(policy: &StagePolicy, flows: &[Flow], talk: &Talk) -> Table {
     let mut table = Table::new(w.flows, &columns);
     for flow in flows {
         let from = from_label(policy, flow.from.as_ref(), talk);
-        table.push(vec![flow.period.to_string().into(), from, label(policy, &flow.to, talk), flow.changes.into()]);
+        table.push(vec![
+            flow.period.to_string().into(),
+            from,
+            label(policy, &flow.to, talk),
+            flow.changes.into(),
+        ]);
     }
     table
 }
