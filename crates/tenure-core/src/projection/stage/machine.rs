@@ -305,11 +305,6 @@ impl StageMachine {
         self.program.texts.get(usize::from(condition.0)).map_or("", |text| text)
     }
 
-    /// X
-    pub fn init_words(&self) -> usize {
-        self.program.init.len()
-    }
-
     pub(super) fn conditions(&self) -> usize {
         self.program.texts.len()
     }
@@ -596,5 +591,122 @@ impl Projection for StageMachine {
             && if pending { state.wake == state.at } else { state.wake == NONE || state.wake > state.at }
             && state.keyed.is_sorted_by(|a, b| a < b)
             && state.keyed.iter().all(|one| known(one.on_at) && one.begin <= one.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::fold;
+    use crate::{Customer, CustomerEvent, Duration, Event, EventId};
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros).unwrap()
+    }
+
+    fn policy(rules: &str) -> StagePolicy {
+        let stage = |id: &str, initial: bool| {
+            format!(
+                "[[stage]]\nid = \"{id}\"\nmacro = \"growth\"\ninitial = {initial}\n\
+                 labels = {{ en = \"{id}\", zh-CN = \"{id}\" }}\n"
+            )
+        };
+        let stages = stage("a", true) + &stage("b", false) + &stage("c", false);
+        toml::from_str(&(stages + rules)).unwrap()
+    }
+
+    fn rule(name: &str, from: &str, to: &str, when: &str) -> String {
+        format!("[[rule]]\nname = \"{name}\"\nfrom = [\"{from}\"]\nto = \"{to}\"\nwhen = {when}\n")
+    }
+
+    fn session(micros: i64) -> Event {
+        let id = EventId::from_foreign("test", &micros.to_string());
+        let customer = Customer::parse("1", "test").unwrap();
+        Event::new(id, customer, at(micros), CustomerEvent::SessionStarted {}).unwrap()
+    }
+
+    #[test]
+    fn a_policy_that_goes_in_circles_by_time_alone_stops_until_the_next_fact() {
+        let machine = StageMachine::new(policy(
+            &(rule("there", "a", "b", r#"{ in_stage_for = "1us" }"#)
+                + &rule("back", "b", "a", r#"{ in_stage_for = "1us" }"#)),
+        ));
+        let mut state = fold(&machine, [session(10).view()]);
+        let since = |state: &StageState, micros| machine.view(state, at(micros)).unwrap().since.as_micros();
+        assert_eq!(since(&state, 500), 500);
+        assert_eq!(since(&state, 5_000_000), 1_010, "1,000 changes after the fact");
+        assert_eq!(machine.next_change(&state, at(1_009)), Some(at(1_010)));
+        assert_eq!(machine.next_change(&state, at(1_010)), None);
+        machine.apply(&mut state, &session(9_000_000).view());
+        assert_eq!(since(&state, 9_000_000), 9_000_000, "tried with the fact");
+        assert_eq!(since(&state, 9_000_007), 9_000_007, "and by silence again");
+    }
+
+    #[test]
+    fn no_stage_is_entered_twice_at_one_instant() {
+        let machine = StageMachine::new(policy(
+            &(rule("there", "a", "b", "{ count = {}, at_least = 1 }")
+                + &rule("back", "b", "a", "{ count = {}, at_least = 1 }")),
+        ));
+        let (first, second) = (session(10), session(20));
+        let mut state = fold(&machine, [first.view()]);
+        let place = |state: &StageState, micros| machine.view(state, at(micros)).unwrap().stage;
+        assert_eq!(place(&state, 10), StageIx(1), "a was entered with the first fact");
+        assert_eq!(place(&state, 19), StageIx(1), "and the rule back waits for the next fact");
+        machine.apply(&mut state, &second.view());
+        assert_eq!(place(&state, 20), StageIx(1), "to a and to b again, each once");
+        assert_eq!(machine.view(&state, at(20)).unwrap().since, at(20));
+    }
+
+    #[test]
+    fn before_the_first_fact_there_is_no_stage() {
+        let machine = StageMachine::new(StagePolicy::retail().unwrap());
+        assert_eq!(machine.view(&machine.init(), Timestamp::MAX), None);
+        assert_eq!(machine.next_change(&machine.init(), Timestamp::MIN), None);
+        assert!(machine.ahead(&machine.init(), Timestamp::MIN, Timestamp::MAX).is_empty());
+    }
+
+    #[test]
+    fn a_state_of_another_shape_does_not_fit() {
+        let machine = StageMachine::new(StagePolicy::retail().unwrap());
+        let good = fold(&machine, [session(10).view(), session(20).view()]);
+        assert!(machine.fits(&good) && machine.fits(&machine.init()));
+        let breaks: [fn(&mut StageState); 9] = [
+            |s| s.words = Box::default(),
+            |s| s.stage = 200,
+            |s| s.rule = 999,
+            |s| s.flags = 0xff,
+            |s| s.flags = 0,
+            |s| s.at = -1,
+            |s| s.since = s.at + 1,
+            |s| s.wake = s.at - 1,
+            |s| {
+                let one = Keyed { class: Class::Trial, key: 1, on_at: 1, begin: 1, end: 2, complaint: false };
+                s.keyed = vec![one, one];
+            },
+        ];
+        for (place, make_worse) in breaks.iter().enumerate() {
+            let mut bad = good.clone();
+            make_worse(&mut bad);
+            assert!(!machine.fits(&bad), "{place}");
+            // And whatever it is, nothing panics.
+            machine.apply(&mut bad, &session(i64::from(u32::MAX)).view());
+            machine.view(&bad, Timestamp::MAX);
+            machine.next_change(&bad, Timestamp::MIN);
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_customer_is_small() {
+        for policy in [StagePolicy::retail(), StagePolicy::saas(), StagePolicy::b2b()] {
+            let machine = StageMachine::new(policy.unwrap());
+            let day = Duration::days(1).as_micros();
+            let events: Vec<Event> = (1..=30).map(|n| session(n * n * day)).collect();
+            let state = fold(&machine, events.iter().map(Event::view));
+            let bytes = size_of_val(&state)
+                + size_of_val(&*state.words)
+                + state.keyed.capacity() * size_of::<Keyed>();
+            assert!(bytes <= 300, "{bytes} bytes");
+        }
     }
 }

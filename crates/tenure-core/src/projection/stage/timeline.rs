@@ -248,3 +248,98 @@ impl StageMachine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::fold;
+    use crate::projection::stage::StagePolicy;
+    use crate::{Customer, CustomerEvent, Event};
+
+    /// Orders of a customer of a shop: two in a week, a long silence, three more.
+    fn story() -> (Timeline, Vec<Event>) {
+        let order = |day: &str| {
+            let fact = CustomerEvent::OrderPlaced { order: None, total: None, lines: vec![] };
+            let at = Timestamp::parse(&format!("{day}T12:00:00Z")).unwrap();
+            let customer = Customer::parse("1", "shop").unwrap();
+            Event::new(EventId::from_foreign("shop", day), customer, at, fact).unwrap()
+        };
+        let days = ["2024-01-01", "2024-01-08", "2024-07-01", "2024-07-02", "2024-07-03"];
+        let machine = StageMachine::new(StagePolicy::retail().unwrap());
+        (Timeline::new(machine), days.iter().map(|day| order(day)).collect())
+    }
+
+    #[test]
+    fn every_change_names_its_cause_and_its_reason() {
+        let (timeline, events) = story();
+        let machine = timeline.machine();
+        let state = fold(&timeline, events.iter().map(Event::view));
+        let changes = timeline.view(&state, Timestamp::parse("2024-07-31T00:00:00Z").unwrap());
+        let told: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                let day = change.at.to_string();
+                format!("{} {}", day.get(..10).unwrap(), machine.reason(change, Language::En))
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "2024-01-01 first fact: begins as prospect",
+                "2024-01-01 placed the first order",
+                "2024-01-08 placed the second order",
+                "2024-03-08 no order for 60 days, long for this customer",
+                "2024-05-07 no order for 120 days",
+                "2024-07-01 ordered again after having churned",
+                "2024-07-02 the return has lasted",
+                "2024-07-02 4 orders within a year",
+            ]
+        );
+        assert_eq!(machine.reason(&changes[3], Language::ZhCn), "已60天未下单，超出其正常购买周期");
+        assert_eq!(machine.reason(&changes[0], Language::ZhCn), "首个事实：进入“潜在客户”");
+    }
+
+    #[test]
+    fn a_template_that_does_not_suit_the_cause_gives_way() {
+        let (timeline, _) = story();
+        let machine = timeline.machine();
+        let silent = machine.policy().rules().iter().position(|rule| &*rule.name == "silent").unwrap();
+        let change = StageChange {
+            at: Timestamp::MIN,
+            from: Some(StageIx(1)),
+            to: StageIx(4),
+            rule: Some(RuleIx(u16::try_from(silent).unwrap())),
+            cause: Cause::Facts(vec![]),
+        };
+        assert_eq!(machine.reason(&change, Language::En), "from new to at risk by rule silent");
+        assert_eq!(machine.reason(&change, Language::ZhCn), "按规则 silent 由“新客”变为“流失风险客户”");
+        let silence = Cause::Silence { since: Timestamp::MIN, condition: ConditionIx(0) };
+        let unnamed = StageChange { rule: Some(RuleIx(999)), cause: silence, ..change };
+        assert_eq!(machine.reason(&unnamed, Language::En), "first fact: begins as at risk");
+    }
+
+    #[test]
+    fn the_json_of_a_change_is_in_codes() {
+        let (timeline, events) = story();
+        let state = fold(&timeline, events.iter().map(Event::view));
+        let changes = timeline.view(&state, Timestamp::MAX);
+        let json = |place: usize| timeline.machine().change_json(&changes[place]);
+        assert_eq!(
+            json(0),
+            json!({
+                "at": "2024-01-01T12:00:00Z", "from": null, "to": "prospect", "rule": null,
+                "cause": {"facts": [events[0].id()]},
+            })
+        );
+        assert_eq!(
+            json(3),
+            json!({
+                "at": "2024-03-08T12:00:00Z", "from": "active", "to": "at_risk", "rule": "silent",
+                "cause": {"silence": {
+                    "since": "2024-01-08T12:00:00Z",
+                    "condition": "silence = order_placed, at_least = { cadence = 2, min = 45d, max = 120d }",
+                }},
+            })
+        );
+    }
+}
