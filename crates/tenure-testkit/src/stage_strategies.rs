@@ -239,11 +239,24 @@ fn fact(at: Timestamp) -> impl Strategy<Value = CustomerEvent> {
         }),
         2 => ticket().prop_map(|ticket| CustomerEvent::TicketResolved { ticket }),
         1 => Just(CustomerEvent::ChurnConfirmed { reason: None }),
+        // Only the presets look at these.
+        2 => opportunity_or_renewal(),
     ]
 }
 
-/// One customer's history of one to twenty-four facts in order of time, many of them at one instant, with ids in no
-/// order.
+fn opportunity_or_renewal() -> impl Strategy<Value = CustomerEvent> {
+    let opportunity = || "a".to_owned();
+    prop::sample::select(vec![
+        CustomerEvent::OpportunityOpened { opportunity: opportunity(), value: None, stage: None },
+        CustomerEvent::OpportunityLost { opportunity: opportunity(), value: None, reason: None },
+        CustomerEvent::FollowUpLogged { who: None, outcome: None },
+        CustomerEvent::PaymentFailed { what: None, due: None, reason: None },
+        CustomerEvent::SubscriptionCancelled { subscription: None, reason: None },
+        CustomerEvent::SubscriptionRenewed { subscription: None, recurring: None, period: None },
+    ])
+}
+
+/// One customer's history of one to twenty-four facts in canonical order, many of them at one instant.
 pub fn stage_history() -> impl Strategy<Value = Vec<Event>> {
     let start = Timestamp::parse("2024-10-20T00:00:00Z").map_or(0, Timestamp::as_micros);
     let distances = prop::collection::vec((distance(), any::<[u8; 16]>(), any::<bool>()), 1..25);
@@ -266,7 +279,9 @@ pub fn stage_history() -> impl Strategy<Value = Vec<Event>> {
                 let event = Event::new(EventId::from_bytes(id), customer, at, fact).ok()?;
                 if web { event.with_channel("web").ok() } else { Some(event) }
             };
-            facts.into_iter().map(event).collect::<Option<Vec<_>>>()
+            let mut events = facts.into_iter().map(event).collect::<Option<Vec<_>>>()?;
+            events.sort_by_key(|event| event.view().key());
+            Some(events)
         })
 }
 
@@ -283,6 +298,23 @@ pub fn with_other_ids(history: &[Event], salt: u64) -> Vec<Event> {
         }
     };
     let mut events: Vec<Event> = history.iter().enumerate().filter_map(other).collect();
+    events.sort_by_key(|event| event.view().key());
+    events
+}
+
+/// The same history with all distances so many times as long: for policies that think in weeks and months.
+pub fn stretched(history: &[Event], times: i64) -> Vec<Event> {
+    let start = history.first().map_or(0, |event| event.occurred_at().as_micros());
+    let stretch = |event: &Event| {
+        let at = start + (event.occurred_at().as_micros() - start) * times;
+        let at = Timestamp::from_micros(at).unwrap_or(Timestamp::MAX);
+        let fact = Event::from_wire(event.id(), event.customer().clone(), at, event.stored().clone()).ok()?;
+        match event.view().channel {
+            Some(channel) => fact.with_channel(channel).ok(),
+            None => Some(fact),
+        }
+    };
+    let mut events: Vec<Event> = history.iter().filter_map(stretch).collect();
     events.sort_by_key(|event| event.view().key());
     events
 }

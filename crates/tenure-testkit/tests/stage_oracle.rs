@@ -7,7 +7,7 @@ use tenure_core::fold::{Folded, Projection, Snapshot, UpTo, fold};
 use tenure_core::projection::stage::{Cause, StageChange, StageMachine, StagePolicy, Timeline};
 use tenure_core::{Duration, Event, EventView, Timestamp};
 use tenure_testkit::oracle::{OracleCause, OracleChange, StageOracle};
-use tenure_testkit::stage_strategies::{stage_history, stage_policy, with_other_ids};
+use tenure_testkit::stage_strategies::{stage_history, stage_policy, stretched, with_other_ids};
 
 fn views(history: &[Event]) -> Vec<EventView<'_>> {
     let mut views: Vec<_> = history.iter().map(Event::view).collect();
@@ -65,11 +65,14 @@ fn agree(policy: &StagePolicy, history: &[Event]) -> Result<(), TestCaseError> {
         let state = fold(&cut, facts.clone());
         prop_assert!(machine.fits(&state));
         let view = machine.view(&state, at);
-        let stage = expected.iter().rev().find(|change| change.at <= at);
-        prop_assert_eq!(view.map(|v| policy.code(v.stage).to_owned()), stage.map(|change| change.to.clone()));
-        prop_assert_eq!(view.map(|v| v.since), stage.map(|change| change.at));
+        let standing = expected.iter().rev().find(|change| change.at <= at);
+        prop_assert_eq!(
+            view.map(|v| policy.code(v.stage).to_owned()),
+            standing.map(|change| change.to.clone())
+        );
+        prop_assert_eq!(view.map(|v| v.since), standing.map(|change| change.at));
         let rule = view.and_then(|v| v.rule).map(|rule| policy.rule(rule).unwrap().name.to_string());
-        prop_assert_eq!(rule, stage.and_then(|change| change.rule.clone()));
+        prop_assert_eq!(rule, standing.and_then(|change| change.rule.clone()));
         if index % 5 == 0 {
             let known = facts.iter().copied().filter(|fact| fact.occurred_at <= at);
             let next = StageOracle::new(policy, known).next_change(at);
@@ -109,16 +112,7 @@ proptest! {
 
     #[test]
     fn engine_and_oracle_agree_on_the_presets(history in stage_history(), stretch in 1..15_i64) {
-        // The presets think in weeks and months.
-        let start = history[0].occurred_at().as_micros();
-        let history: Vec<Event> = history
-            .iter()
-            .map(|event| {
-                let at = start + (event.occurred_at().as_micros() - start) * stretch;
-                let at = Timestamp::from_micros(at).unwrap();
-                Event::from_wire(event.id(), event.customer().clone(), at, event.stored().clone()).unwrap()
-            })
-            .collect();
+        let history = stretched(&history, stretch);
         for policy in [StagePolicy::retail(), StagePolicy::saas(), StagePolicy::b2b()] {
             agree(&policy.unwrap(), &history)?;
         }

@@ -650,11 +650,11 @@ mod tests {
         ));
         let (first, second) = (session(10), session(20));
         let mut state = fold(&machine, [first.view()]);
-        let stage = |state: &StageState, micros| machine.view(state, at(micros)).unwrap().stage;
-        assert_eq!(stage(&state, 10), StageIx(1), "a was entered with the first fact");
-        assert_eq!(stage(&state, 19), StageIx(1), "and the rule back waits for the next fact");
+        let place = |state: &StageState, micros| machine.view(state, at(micros)).unwrap().stage;
+        assert_eq!(place(&state, 10), StageIx(1), "a was entered with the first fact");
+        assert_eq!(place(&state, 19), StageIx(1), "and the rule back waits for the next fact");
         machine.apply(&mut state, &second.view());
-        assert_eq!(stage(&state, 20), StageIx(1), "to a and to b again, each once");
+        assert_eq!(place(&state, 20), StageIx(1), "to a and to b again, each once");
         assert_eq!(machine.view(&state, at(20)).unwrap().since, at(20));
     }
 
