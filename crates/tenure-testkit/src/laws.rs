@@ -5,10 +5,10 @@
 //! | L1 convergence | [`converges`] |
 //! | L2 as-of | [`as_of_is_a_cut`], [`known_at_is_a_prefix`], [`incremental_equals_replay`] |
 //! | L3 resume | [`resumes`] |
-//! | L4 merge | [`partitions_add_up`] |
+//! | L4 merge | [`parts_add_up`] |
+//! | L5 silence | [`silence_is_foretold`] |
+//! | L7 explained, L8 legal | [`changes_are_explained_and_legal`] |
 //! | L9 void | [`voided_is_never_recorded`] |
-//!
-//! L5, L7 and L8 speak of stages and stand beside the stage projection's oracle.
 
 use core::num::NonZeroUsize;
 use core::ops::ControlFlow;
@@ -17,10 +17,11 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use tenure_core::fold::{Folded, Partition, Projection, Snapshot, States, fold};
+use tenure_core::fold::{Folded, Partition, Projection, Snapshot, States};
 use tenure_core::log::{Append, Cut, KnownAt, Log};
+use tenure_core::projection::stage::{Cause, StageChange, StageMachine, Timeline};
 use tenure_core::report::{Report, Shown};
-use tenure_core::{CustomerId, Event, Kind, Timestamp};
+use tenure_core::{CustomerId, Duration, Event, EventId, Kind, Timestamp, Version};
 use tenure_store::{EventStore, ManualClock, replay};
 
 /// What a law says of a case: it holds, or it does not and why.
@@ -162,83 +163,180 @@ pub fn incremental_equals_replay<P: Projection + Clone>(projection: &P, batches:
     Ok(())
 }
 
-/// L3: a fold resumed from a snapshot, sent through its encoding, is the fold from the start.
+/// L3: a fold resumed from a snapshot, sent through its encoding, is the fold from the start. The facts before the
+/// snapshot are the first `cut` ones in the order of time, so that the rest lie canonically after them.
 ///
 /// # Errors
 /// The case, where the law does not hold.
-pub fn resumes<P: Projection>(projection: &P, facts: &[Event], cut: usize) -> Outcome {
-    let mut history: BTreeMap<CustomerId, Vec<&Event>> = BTreeMap::new();
-    for fact in facts.iter().filter(|fact| !fact.view().kind.corrects()) {
-        history.entry(fact.customer().id()).or_default().push(fact);
-    }
-    for (customer, mut facts) in history {
-        facts.sort_by_key(|fact| fact.view().key());
-        let (before, after) = facts.split_at(cut % (facts.len() + 1));
-        let Some(last) = before.last() else { continue };
-        let state = fold(projection, before.iter().map(|fact| fact.view()));
-        let streams = vec![(customer, tenure_core::Version(before.len() as u64))];
-        let snapshot = Snapshot::new(Folded { state, last: last.view().key() }, streams);
+pub fn resumes<P, R>(projection: &P, recorder: &R, facts: &[Event], cut: usize) -> Outcome
+where
+    P: Projection + Clone + Send + Sync,
+    R: Recorder,
+{
+    let mut facts: Vec<Event> = facts.iter().filter(|fact| !fact.view().kind.corrects()).cloned().collect();
+    facts.sort_by_key(|fact| fact.view().key());
+    let (before, after) = facts.split_at(cut % (facts.len() + 1));
+    let kept = recorder.fold(projection.clone(), Cut::default(), &[before.to_vec()]);
+    let whole = recorder.fold(projection.clone(), Cut::default(), &[facts.clone()]);
+    for (customer, folded) in kept.iter() {
+        let of_customer = |fact: &&Event| fact.customer().id() == customer;
+        let seen = before.iter().filter(of_customer).count() as u64;
+        let snapshot = Snapshot::new(folded.clone(), vec![(customer, Version(seen))]);
         let bytes = snapshot.encode(projection).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let read =
             Snapshot::decode(&bytes, projection).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(&read, &snapshot);
         let mut resumed = read.state;
-        for fact in after {
+        for fact in after.iter().filter(of_customer) {
             projection.apply(&mut resumed, &fact.view());
         }
-        prop_assert_eq!(resumed, fold(projection, facts.iter().map(|fact| fact.view())));
+        prop_assert_eq!(Some(&resumed), whole.get(customer).map(|folded| &folded.state));
     }
     Ok(())
 }
 
-/// L4: a report over partitions, merged in any grouping, is the report over all; partitioned states are all states.
+/// L4: a report over parts of a population, merged in any grouping, is the report over all of it; and partitions folded
+/// apart are the whole.
 ///
 /// # Errors
 /// The case, where the law does not hold.
-pub fn partitions_add_up<P, R>(
+pub fn parts_add_up<P, Q, R>(
     projection: &P,
-    report: &R,
+    report: &Q,
+    recorder: &R,
     batches: &[Vec<Event>],
     as_of: Timestamp,
 ) -> Outcome
 where
-    P: Projection + Clone,
-    R: Report<View = P::View, Answer: PartialEq + core::fmt::Debug>,
+    P: Projection + Clone + Send + Sync,
+    Q: Report<View = P::View, Answer: PartialEq>,
+    R: Recorder,
 {
-    let log = recorded(batches);
-    let whole = States::of_log(projection.clone(), Cut::as_of(as_of), &log);
-    let parts: Vec<States<P>> = Partition::split(3)
-        .map(|partition| {
-            let mut states = States::new(projection.clone(), Cut::as_of(as_of)).in_partition(partition);
-            states.catch_up(&log);
-            states
-        })
-        .collect();
-    let customers: usize = parts.iter().map(States::len).sum();
-    prop_assert_eq!(customers, whole.len());
-    let sum = |states: &States<P>| {
-        let mut acc = R::Acc::default();
-        for (id, folded) in states.iter() {
-            // Shown as the whole log shows them.
+    let whole = recorder.fold(projection.clone(), Cut::as_of(as_of), batches);
+    let sum = |part: Option<Partition>| {
+        let mut acc = Q::Acc::default();
+        for (id, folded) in whole.iter().filter(|(id, _)| part.is_none_or(|part| part.holds(*id))) {
             let name = whole.shown(id);
             report.add(&mut acc, Shown { id, name: &name }, &projection.view(&folded.state, as_of));
         }
         acc
     };
-    let expected = report.finish(sum(&whole));
+    let expected = report.finish(sum(None));
+    let parts: Vec<Partition> = Partition::split(3).collect();
     for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
-        let mut left = R::Acc::default();
-        for part in order.iter().filter_map(|index| parts.get(*index)) {
-            report.merge(&mut left, sum(part));
+        let mut left = Q::Acc::default();
+        let mut right = Q::Acc::default();
+        for index in order {
+            report.merge(&mut left, sum(parts.get(index).copied()));
         }
-        prop_assert!(report.finish(left) == expected);
-        let mut right = R::Acc::default();
-        for part in order.iter().rev().filter_map(|index| parts.get(*index)) {
-            let mut first = sum(part);
+        for index in order.iter().rev() {
+            let mut first = sum(parts.get(*index).copied());
             report.merge(&mut first, right);
             right = first;
         }
-        prop_assert!(report.finish(right) == expected);
+        prop_assert!(report.finish(left) == expected, "merged from the left in the order {order:?}");
+        prop_assert!(report.finish(right) == expected, "merged from the right in the order {order:?}");
+    }
+    let log = recorded(batches);
+    let mut apart = States::new(projection.clone(), Cut::as_of(as_of));
+    for partition in parts {
+        let mut states = States::new(projection.clone(), Cut::as_of(as_of)).in_partition(partition);
+        states.catch_up(&log);
+        apart.union(states);
+    }
+    let states =
+        |states: &States<P>| -> Vec<_> { states.iter().map(|(c, folded)| (c, folded.clone())).collect() };
+    prop_assert_eq!(states(&apart), states(&whole));
+    Ok(())
+}
+
+/// L5: after the last fact the stage is constant up to [`next_change`](Projection::next_change), and changes there.
+/// Holds for the states of any recorder.
+///
+/// # Errors
+/// The case, where the law does not hold.
+pub fn silence_is_foretold<R>(
+    machine: &StageMachine,
+    recorder: &R,
+    batches: &[Vec<Event>],
+    wait: Duration,
+) -> Outcome
+where
+    R: Recorder,
+{
+    let timeline = Timeline::new(machine.clone());
+    let states = recorder.fold((machine.clone(), timeline.clone()), Cut::default(), batches);
+    for (_, folded) in states.iter() {
+        let (stage, changes) = &folded.state;
+        let now = folded.last.occurred_at.checked_add(wait).unwrap_or(Timestamp::MAX);
+        let at = |at: Timestamp| machine.view(stage, at).map(|view| (view.stage, view.since));
+        let next = machine.next_change(stage, now);
+        prop_assert!(next.is_none_or(|next| next > now));
+        prop_assert_eq!(next, timeline.next_change(changes, now));
+        let until = next.unwrap_or(Timestamp::MAX);
+        // Constant up to the microsecond before, wherever one looks.
+        let before = until.as_micros() - i64::from(next.is_some());
+        for step in 0..=16 {
+            let between = now.as_micros() + (before - now.as_micros()) / 16 * step;
+            let between = Timestamp::from_micros(between).unwrap_or(now);
+            prop_assert_eq!(at(between), at(now), "between {} and {:?}, at {}", now, next, between);
+        }
+        prop_assert_eq!(at(Timestamp::from_micros(before).unwrap_or(now)), at(now));
+        if let Some(next) = next {
+            prop_assert_ne!(at(next), at(now));
+            let told = timeline.view(changes, next);
+            let silent =
+                |change: &StageChange| change.at == next && matches!(change.cause, Cause::Silence { .. });
+            prop_assert!(told.iter().any(silent));
+        }
+    }
+    Ok(())
+}
+
+/// L7 and L8: every change but the first entry names its rule and the facts or the silence that caused it, and follows
+/// a transition of the policy from the stage before.
+///
+/// # Errors
+/// The case, where the law does not hold.
+pub fn changes_are_explained_and_legal<R>(
+    machine: &StageMachine,
+    recorder: &R,
+    batches: &[Vec<Event>],
+) -> Outcome
+where
+    R: Recorder,
+{
+    let policy = machine.policy();
+    let legal = policy.transitions();
+    let timeline = Timeline::new(machine.clone());
+    let happened: BTreeMap<EventId, Timestamp> =
+        batches.iter().flatten().map(|event| (event.id(), event.occurred_at())).collect();
+    let states = recorder.fold(timeline.clone(), Cut::default(), batches);
+    for (_, folded) in states.iter() {
+        let changes = timeline.view(&folded.state, Timestamp::MAX);
+        prop_assert_eq!(changes.first().map(|first| (first.from, first.to)), Some((None, policy.initial())));
+        for (before, change) in changes.iter().zip(changes.iter().skip(1)) {
+            prop_assert!(before.at <= change.at);
+            prop_assert_eq!(change.from, Some(before.to));
+            prop_assert!(legal.contains(&(before.to, change.to)), "{:?} is not legal", change);
+            let rule = change.rule.and_then(|rule| policy.rule(rule));
+            prop_assert!(rule.is_some_and(|rule| &*rule.to == policy.code(change.to)), "{:?}", change);
+        }
+        for change in &changes {
+            match &change.cause {
+                Cause::Facts(facts) => {
+                    prop_assert!(!facts.is_empty());
+                    prop_assert!(
+                        facts.iter().all(|fact| happened.get(fact) == Some(&change.at)),
+                        "{:?}",
+                        change
+                    );
+                }
+                Cause::Silence { since, condition } => {
+                    prop_assert!(*since <= change.at && !machine.condition_text(*condition).is_empty());
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 pub mod rfm;
 pub mod stages;
-pub mod stages;
 
 use crate::fold::{Projection, States};
 use crate::id::CustomerId;
