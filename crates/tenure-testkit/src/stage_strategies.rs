@@ -68,7 +68,59 @@ fn money() -> impl Strategy<Value = Option<Money>> {
     })
 }
 
-fn leaf() -> impl Strategy<Value = Condition> {
+/// What a case is mostly about, so that rare facts meet often enough to contradict each other at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Theme {
+    Everything,
+    Contracts,
+    Subscriptions,
+    Tickets,
+    Consent,
+    Profile,
+}
+
+fn theme() -> impl Strategy<Value = Theme> {
+    prop_oneof![
+        5 => Just(Theme::Everything),
+        1 => Just(Theme::Contracts),
+        1 => Just(Theme::Subscriptions),
+        1 => Just(Theme::Tickets),
+        1 => Just(Theme::Consent),
+        1 => Just(Theme::Profile),
+    ]
+}
+
+fn leaf(theme: Theme) -> BoxedStrategy<Condition> {
+    let of_flags = |flags: Vec<Flag>| prop::sample::select(flags).prop_map(Condition::Flag).boxed();
+    let special = match theme {
+        Theme::Everything => return any_leaf().boxed(),
+        Theme::Contracts => of_flags(vec![Flag::ContractActive]),
+        Theme::Subscriptions => {
+            of_flags(vec![Flag::TrialActive, Flag::SubscriptionActive, Flag::ChurnConfirmed])
+        }
+        Theme::Tickets => of_flags(vec![Flag::TicketOpen, Flag::ComplaintOpen]),
+        Theme::Consent => of_flags(vec![Flag::Consented("news".into())]),
+        Theme::Profile => prop_oneof![
+            Just(Condition::Tag("vip".into())),
+            attribute(),
+            (0..3_i64).prop_map(|at_most| Condition::Score { survey: Survey::Nps, at_most }),
+        ]
+        .boxed(),
+    };
+    prop_oneof![2 => special, 1 => any_leaf()].boxed()
+}
+
+fn attribute() -> impl Strategy<Value = Condition> {
+    prop_oneof![
+        Just((Op::Eq, Some(json!("A")))),
+        Just((Op::Ne, Some(json!("A")))),
+        Just((Op::IsSet, None)),
+        Just((Op::Gt, Some(json!(1)))),
+    ]
+    .prop_filter_map("a leaf", |(op, value)| Leaf::new("tier", op, value).ok().map(Condition::Attribute))
+}
+
+fn any_leaf() -> impl Strategy<Value = Condition> {
     let scope = prop_oneof![
         Just(CountScope::Ever),
         Just(CountScope::SinceStage),
@@ -93,13 +145,6 @@ fn leaf() -> impl Strategy<Value = Condition> {
         Flag::ChurnConfirmed,
         Flag::Consented("news".into()),
     ]);
-    let attribute = prop_oneof![
-        Just((Op::Eq, Some(json!("A")))),
-        Just((Op::Ne, Some(json!("A")))),
-        Just((Op::IsSet, None)),
-        Just((Op::Gt, Some(json!(1)))),
-    ]
-    .prop_filter_map("a leaf", |(op, value)| Leaf::new("tier", op, value).ok().map(Condition::Attribute));
     prop_oneof![
         4 => (selector(), scope, compare(1..4_u32))
             .prop_map(|(of, scope, compare)| Condition::Count { of, scope, compare }),
@@ -119,13 +164,13 @@ fn leaf() -> impl Strategy<Value = Condition> {
         3 => duration().prop_map(Condition::InStageFor),
         3 => flag.prop_map(Condition::Flag),
         1 => Just(Condition::Tag("vip".into())),
-        1 => attribute,
+        1 => attribute(),
         1 => (0..3_i64).prop_map(|at_most| Condition::Score { survey: Survey::Nps, at_most }),
     ]
 }
 
-fn condition() -> impl Strategy<Value = Condition> {
-    leaf().prop_recursive(3, 8, 3, |inner| {
+fn condition(theme: Theme) -> impl Strategy<Value = Condition> {
+    leaf(theme).prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 1..3).prop_map(Condition::All),
             prop::collection::vec(inner.clone(), 1..3).prop_map(Condition::Any),
@@ -136,13 +181,22 @@ fn condition() -> impl Strategy<Value = Condition> {
 
 /// A policy of two to five stages and up to nine rules, with every sort of condition, nested.
 pub fn stage_policy() -> impl Strategy<Value = StagePolicy> {
+    theme().prop_flat_map(policy_about)
+}
+
+/// A policy and a history that are mostly about the same.
+pub fn stage_case() -> impl Strategy<Value = (StagePolicy, Vec<Event>)> {
+    theme().prop_flat_map(|theme| (policy_about(theme), history_about(theme)))
+}
+
+fn policy_about(theme: Theme) -> impl Strategy<Value = StagePolicy> {
     let zone = prop_oneof![
         2 => Just("UTC"),
         1 => Just("Asia/Shanghai"),
         1 => Just("America/St_Johns"),
     ];
     let cadence = (prop::sample::select(&[3_u8, 4, 9][..]), duration());
-    let rules = prop::collection::vec((1..31_u8, 0..5_usize, condition()), 1..10);
+    let rules = prop::collection::vec((1..31_u8, 0..5_usize, condition(theme)), 1..10);
     (2..6_usize, zone, cadence, rules).prop_filter_map(
         "a policy",
         |(stages, zone, (gaps, default), rules)| {
@@ -185,65 +239,113 @@ fn distance() -> impl Strategy<Value = i64> {
 }
 
 /// The facts that conditions of [`stage_policy`] look at, and some that none does; `at` is when it happens.
-fn fact(at: Timestamp) -> impl Strategy<Value = CustomerEvent> {
-    let name =
-        || prop_oneof![1 => Just(None), 2 => Just(Some("a".to_owned())), 1 => Just(Some("b".to_owned()))];
-    let ticket = || prop::sample::select(&["a", "b"][..]).prop_map(str::to_owned);
-    // An instant before, at or after the fact.
-    let near = move || {
-        prop::option::weighted(0.7, (-2..5_i64, prop::sample::select(&POOL[..]))).prop_map(move |near| {
-            let (times, distance) = near?;
-            Timestamp::from_micros(at.as_micros() + times * distance)
-        })
+fn fact(at: Timestamp, theme: Theme) -> BoxedStrategy<CustomerEvent> {
+    let all = prop_oneof![
+        16 => trade(),
+        2 => profile(),
+        2 => consent(),
+        5 => contract(at),
+        6 => subscription(at),
+        4 => ticket(),
+        2 => opportunity_or_renewal(),
+    ];
+    let special = match theme {
+        Theme::Everything => return all.boxed(),
+        Theme::Contracts => contract(at).boxed(),
+        Theme::Subscriptions => subscription(at).boxed(),
+        Theme::Tickets => ticket().boxed(),
+        Theme::Consent => consent().boxed(),
+        Theme::Profile => profile().boxed(),
     };
-    let properties = |body: serde_json::Value| body.as_object().cloned().unwrap_or_default();
+    prop_oneof![3 => special, 1 => all].boxed()
+}
+
+fn properties(body: &serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
+    body.as_object().cloned().unwrap_or_default()
+}
+
+fn trade() -> impl Strategy<Value = CustomerEvent> {
+    let tracked = |(lesson, n): (bool, i64)| CustomerEvent::Tracked {
+        name: if lesson { "lesson" } else { "other" }.into(),
+        properties: properties(&if n == 0 { json!({}) } else { json!({"n": n}) }),
+    };
     prop_oneof![
         6 => money().prop_map(|total| CustomerEvent::OrderPlaced { order: None, total, lines: vec![] }),
         2 => money().prop_map(|refund| CustomerEvent::OrderRefunded { order: None, refund }),
         3 => Just(CustomerEvent::SessionStarted {}),
-        2 => (any::<bool>(), 0..4_i64).prop_map(move |(lesson, n)| CustomerEvent::Tracked {
-            name: if lesson { "lesson" } else { "other" }.into(),
-            properties: properties(if n == 0 { json!({}) } else { json!({"n": n}) }),
-        }),
+        2 => (any::<bool>(), 0..4_i64).prop_map(tracked),
         1 => Just(CustomerEvent::MessageSent { campaign: None }),
-        1 => Just(CustomerEvent::Foreign { kind: "seen_on_moon".into(), properties: properties(json!({})) }),
-        2 => any::<bool>().prop_map(|on| {
-            let tag = "vip".to_owned();
-            if on { CustomerEvent::TagAdded { tag } } else { CustomerEvent::TagRemoved { tag } }
-        }),
-        2 => any::<bool>().prop_map(|granted| CustomerEvent::ConsentChanged { purpose: "news".into(), granted }),
-        2 => prop::sample::select(vec![json!("A"), json!("B"), json!(1), json!(2), json!(null)])
-            .prop_map(move |tier| CustomerEvent::ProfileUpdated { attributes: properties(json!({"tier": tier})) }),
-        2 => (0..4_i64).prop_map(|score| CustomerEvent::SurveyAnswered { survey: Survey::Nps, score }),
-        4 => (name(), near(), near()).prop_map(|(contract, start, end)| CustomerEvent::ContractSigned {
-            contract,
-            value: None,
-            start,
-            end: end.filter(|end| start.is_none_or(|start| *end > start)),
-        }),
-        2 => name().prop_map(|contract| CustomerEvent::ContractEnded { contract, reason: None }),
-        3 => (name(), near()).prop_map(|(trial, end)| CustomerEvent::TrialStarted { trial, end }),
-        2 => name().prop_map(|subscription| CustomerEvent::SubscriptionStarted {
-            subscription,
-            recurring: None,
-            period: None,
-        }),
-        2 => name().prop_map(|subscription| CustomerEvent::SubscriptionEnded { subscription }),
-        2 => (ticket(), any::<bool>(), any::<bool>()).prop_map(|(ticket, complaint, again)| {
-            let (category, severity) = (None, None);
-            if again {
-                CustomerEvent::TicketReopened { ticket, category, severity, complaint }
-            } else {
-                CustomerEvent::TicketOpened { ticket, category, severity, complaint }
-            }
-        }),
-        2 => ticket().prop_map(|ticket| CustomerEvent::TicketResolved { ticket }),
+        1 => Just(CustomerEvent::Foreign { kind: "seen_on_moon".into(), properties: properties(&json!({})) }),
         1 => Just(CustomerEvent::ChurnConfirmed { reason: None }),
-        // Only the presets look at these.
-        2 => opportunity_or_renewal(),
     ]
 }
 
+fn profile() -> impl Strategy<Value = CustomerEvent> {
+    let tag = |on| {
+        let tag = "vip".to_owned();
+        if on { CustomerEvent::TagAdded { tag } } else { CustomerEvent::TagRemoved { tag } }
+    };
+    let tiers = vec![json!("A"), json!("B"), json!(1), json!(2), json!(null)];
+    prop_oneof![
+        any::<bool>().prop_map(tag),
+        prop::sample::select(tiers).prop_map(|tier| CustomerEvent::ProfileUpdated {
+            attributes: properties(&json!({"tier": tier}))
+        }),
+        (0..4_i64).prop_map(|score| CustomerEvent::SurveyAnswered { survey: Survey::Nps, score }),
+    ]
+}
+
+fn consent() -> impl Strategy<Value = CustomerEvent> {
+    any::<bool>().prop_map(|granted| CustomerEvent::ConsentChanged { purpose: "news".into(), granted })
+}
+
+fn name() -> impl Strategy<Value = Option<String>> {
+    prop_oneof![1 => Just(None), 2 => Just(Some("a".to_owned())), 1 => Just(Some("b".to_owned()))]
+}
+
+/// An instant before, at or after the fact.
+fn near(at: Timestamp) -> impl Strategy<Value = Option<Timestamp>> {
+    prop::option::weighted(0.7, (-2..5_i64, prop::sample::select(&POOL[..]))).prop_map(move |near| {
+        let (times, distance) = near?;
+        Timestamp::from_micros(at.as_micros() + times * distance)
+    })
+}
+
+fn contract(at: Timestamp) -> impl Strategy<Value = CustomerEvent> {
+    let signed = |(contract, start, end): (_, Option<Timestamp>, Option<Timestamp>)| {
+        let end = end.filter(|end| start.is_none_or(|start| *end > start));
+        CustomerEvent::ContractSigned { contract, value: None, start, end }
+    };
+    prop_oneof![
+        2 => (name(), near(at), near(at)).prop_map(signed),
+        1 => name().prop_map(|contract| CustomerEvent::ContractEnded { contract, reason: None }),
+    ]
+}
+
+fn subscription(at: Timestamp) -> impl Strategy<Value = CustomerEvent> {
+    let started =
+        |subscription| CustomerEvent::SubscriptionStarted { subscription, recurring: None, period: None };
+    prop_oneof![
+        3 => (name(), near(at)).prop_map(|(trial, end)| CustomerEvent::TrialStarted { trial, end }),
+        2 => name().prop_map(started),
+        2 => name().prop_map(|subscription| CustomerEvent::SubscriptionEnded { subscription }),
+        1 => Just(CustomerEvent::ChurnConfirmed { reason: None }),
+    ]
+}
+
+fn ticket() -> impl Strategy<Value = CustomerEvent> {
+    let one = prop::sample::select(&["a", "b"][..]).prop_map(str::to_owned);
+    (one, any::<bool>(), 0..3_u8).prop_map(|(ticket, complaint, what)| {
+        let (category, severity) = (None, None);
+        match what {
+            0 => CustomerEvent::TicketOpened { ticket, category, severity, complaint },
+            1 => CustomerEvent::TicketReopened { ticket, category, severity, complaint },
+            _ => CustomerEvent::TicketResolved { ticket },
+        }
+    })
+}
+
+/// What only the presets look at.
 fn opportunity_or_renewal() -> impl Strategy<Value = CustomerEvent> {
     let opportunity = || "a".to_owned();
     prop::sample::select(vec![
@@ -258,6 +360,10 @@ fn opportunity_or_renewal() -> impl Strategy<Value = CustomerEvent> {
 
 /// One customer's history of one to twenty-four facts in canonical order, many of them at one instant.
 pub fn stage_history() -> impl Strategy<Value = Vec<Event>> {
+    theme().prop_flat_map(history_about)
+}
+
+fn history_about(theme: Theme) -> impl Strategy<Value = Vec<Event>> {
     let start = Timestamp::parse("2024-10-20T00:00:00Z").map_or(0, Timestamp::as_micros);
     let distances = prop::collection::vec((distance(), any::<[u8; 16]>(), any::<bool>()), 1..25);
     distances
@@ -268,7 +374,7 @@ pub fn stage_history() -> impl Strategy<Value = Vec<Event>> {
                 .map(|(distance, id, web)| {
                     at += distance;
                     let at = Timestamp::from_micros(at).unwrap_or(Timestamp::MAX);
-                    fact(at).prop_map(move |fact| (at, id, web, fact))
+                    fact(at, theme).prop_map(move |fact| (at, id, web, fact))
                 })
                 .collect();
             facts

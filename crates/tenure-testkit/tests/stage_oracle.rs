@@ -7,7 +7,7 @@ use tenure_core::fold::{Folded, Projection, Snapshot, UpTo, fold};
 use tenure_core::projection::stage::{Cause, StageChange, StageMachine, StagePolicy, Timeline};
 use tenure_core::{Duration, Event, EventView, Timestamp};
 use tenure_testkit::oracle::{OracleCause, OracleChange, StageOracle};
-use tenure_testkit::stage_strategies::{stage_history, stage_policy, stretched, with_other_ids};
+use tenure_testkit::stage_strategies::{stage_case, stage_history, stretched, with_other_ids};
 
 fn views(history: &[Event]) -> Vec<EventView<'_>> {
     let mut views: Vec<_> = history.iter().map(Event::view).collect();
@@ -91,7 +91,7 @@ proptest! {
     #![proptest_config(cases(2_000))]
 
     #[test]
-    fn engine_and_oracle_agree(policy in stage_policy(), history in stage_history()) {
+    fn engine_and_oracle_agree((policy, history) in stage_case()) {
         agree(&policy, &history)?;
     }
 }
@@ -102,13 +102,13 @@ proptest! {
     /// `cargo test --release -p tenure-testkit --test stage_oracle -- --ignored`
     #[test]
     #[ignore = "minutes"]
-    fn engine_and_oracle_agree_at_length(policy in stage_policy(), history in stage_history()) {
+    fn engine_and_oracle_agree_at_length((policy, history) in stage_case()) {
         agree(&policy, &history)?;
     }
 }
 
 proptest! {
-    #![proptest_config(cases(500))]
+    #![proptest_config(cases(700))]
 
     #[test]
     fn engine_and_oracle_agree_on_the_presets(history in stage_history(), stretch in 1..15_i64) {
@@ -120,7 +120,7 @@ proptest! {
 
     #[test]
     fn a_snapshot_at_any_cut_then_the_rest_is_the_whole(
-        policy in stage_policy(), history in stage_history(), cut in any::<prop::sample::Index>()
+        (policy, history) in stage_case(), cut in any::<prop::sample::Index>()
     ) {
         let machine = Timeline::new(StageMachine::new(policy));
         let facts = views(&history);
@@ -136,7 +136,7 @@ proptest! {
 
     #[test]
     fn ids_of_simultaneous_facts_cannot_matter(
-        policy in stage_policy(), history in stage_history(), salt in any::<u64>()
+        (policy, history) in stage_case(), salt in any::<u64>()
     ) {
         let machine = StageMachine::new(policy);
         let shuffled = with_other_ids(&history, salt);
