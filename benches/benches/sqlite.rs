@@ -166,7 +166,7 @@ fn insert(path: &Path, facts: &[Vec<Value>], streams: &[Vec<Value>]) {
             for row in streams.by_ref().take(chunk.len()) {
                 stream.execute(params_from_iter(row)).unwrap();
             }
-            transaction.execute("UPDATE head SET facts = facts + ?1", [chunk.len()]).unwrap();
+            transaction.execute("UPDATE head SET facts = facts + ?1", [chunk.len() as i64]).unwrap();
         }
         transaction.commit().unwrap();
     }
