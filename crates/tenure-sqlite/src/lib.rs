@@ -27,6 +27,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+mod in_use;
 mod kinds;
 mod open;
 mod options;
@@ -34,6 +35,7 @@ mod read;
 mod row;
 mod schema;
 mod store;
+mod transaction;
 mod verify;
 mod writer;
 
