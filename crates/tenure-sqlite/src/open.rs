@@ -113,7 +113,6 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Opened, StoreError>
     }
     durable(&connection, options, &name)?;
     let second = connect(path, options, &name)?;
-    in_use::keep_log(&second, true);
     let journal: String = second.query_row("PRAGMA journal_mode", (), |row| row.get(0)).of(&name)?;
     if journal != "wal" {
         let what = format!("a second connection finds its journal mode to be \"{journal}\", not \"wal\"");
