@@ -58,3 +58,18 @@ mod writer;
 pub use options::{Durability, Options};
 pub use store::SqliteStore;
 pub use verify::{Verified, VerifyError};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_types_can_be_shown_sent_and_shared() {
+        fn whole<T: core::fmt::Debug + Send + Sync>() {}
+        whole::<Options>();
+        whole::<SqliteStore>();
+        whole::<Verified>();
+        whole::<VerifyError>();
+        whole::<Durability>();
+    }
+}
