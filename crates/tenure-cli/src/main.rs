@@ -1,3 +1,45 @@
 //! The command line of tenure.
 
-fn main() {}
+mod answer;
+mod args;
+mod command;
+mod error;
+mod lang;
+mod progress;
+mod question;
+mod source;
+mod table;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use command::Talk;
+use error::CliError;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let talk = Talk { lang: cli.lang, quiet: cli.quiet };
+    run(&cli.command, &talk).unwrap_or_else(|error| error.report())
+}
+
+fn run(command: &Command, talk: &Talk) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Demo(args) => command::demo::run(args, talk),
+        Command::Import(args) => command::import::run(args, talk),
+        Command::Log(args) => command::log::run(args, talk),
+        Command::Customer(args) => command::customer::run(args, talk),
+        Command::Stages(args) => command::stages::run(args, talk),
+        Command::Rfm(args) => command::rfm::run(args, talk),
+        Command::Report(args) => command::report::run(args, talk),
+        Command::Replay(args) => command::replay::run(args, talk),
+        Command::Verify(args) => command::verify::run(args, talk),
+        Command::Void(args) => command::void::run(args, talk),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "tenure", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -111,7 +111,7 @@ impl JsonError {
     }
 }
 
-/// Reads a value and checks on the way what serde_json lets through.
+/// Reads a value and checks on the way what `serde_json` lets through.
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,

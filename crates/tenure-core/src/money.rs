@@ -3,7 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// An ISO 4217 currency, such as `USD`, `CNY`, `JPY` or `KWD`.
 ///
@@ -20,6 +21,9 @@ use serde::{Deserialize, Serialize};
 pub struct Currency([u8; 3]);
 
 impl Currency {
+    /// `XXX`: no currency.
+    pub(crate) const NONE: Self = Self(*b"XXX");
+
     /// The three-letter code.
     pub fn code(&self) -> &str {
         // The three bytes are ASCII capitals: `from_str` lets no others in.
@@ -161,6 +165,45 @@ impl fmt::Display for Money {
     }
 }
 
+/// A sum of amounts: as many minor units as 2^64 amounts can add up to, so adding never overflows.
+///
+/// In JSON it is `{"minor", "currency"}` like one amount; beyond 64 bits `{"value", "currency"}` with the decimal as
+/// text, the other form that an amount of the interchange has.
+///
+/// # Example
+/// ```
+/// use tenure_core::MoneySum;
+/// let sum = MoneySum { minor: 24_409_194, currency: "USD".parse()? };
+/// assert_eq!(sum.to_string(), "244091.94 USD");
+/// assert_eq!(serde_json::to_string(&sum).unwrap(), r#"{"minor":24409194,"currency":"USD"}"#);
+/// # Ok::<(), tenure_core::MoneyError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MoneySum {
+    /// The sum in minor units of `currency`.
+    pub minor: i128,
+    /// What it is a sum of; `XXX`, the code of no currency, where nothing was summed.
+    pub currency: Currency,
+}
+
+impl Serialize for MoneySum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("MoneySum", 2)?;
+        match i64::try_from(self.minor) {
+            Ok(minor) => fields.serialize_field("minor", &minor)?,
+            Err(_) => fields.serialize_field("value", &decimal(self.minor, self.currency))?,
+        }
+        fields.serialize_field("currency", &self.currency)?;
+        fields.end()
+    }
+}
+
+impl fmt::Display for MoneySum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", decimal(self.minor, self.currency), self.currency)
+    }
+}
+
 /// Why a text is not an amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -217,6 +260,13 @@ mod tests {
         assert_eq!(Money::parse("1.234", currency("KWD")).unwrap().minor, 1_234);
         assert_eq!(Money::parse("12.000", currency("JPY")).unwrap().minor, 12);
         assert_eq!(Money::from_minor(-5, currency("USD")).to_decimal(), "-0.05");
+    }
+
+    #[test]
+    fn a_sum_wider_than_an_amount_is_shown_as_a_decimal() {
+        let sum = MoneySum { minor: i128::from(i64::MAX) + 1, currency: currency("USD") };
+        let json = serde_json::to_string(&sum).unwrap();
+        assert_eq!(json, r#"{"value":"92233720368547758.08","currency":"USD"}"#);
     }
 
     #[test]

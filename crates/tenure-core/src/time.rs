@@ -384,7 +384,8 @@ impl Zone {
         }
     }
 
-    fn offset_micros(self, at: Timestamp) -> i64 {
+    /// How far the wall clock is ahead of UTC at an instant.
+    pub(crate) fn offset_micros(self, at: Timestamp) -> i64 {
         let utc = DateTime::from_timestamp_micros(at.0).unwrap_or_default().naive_utc();
         i64::from(self.0.offset_from_utc_datetime(&utc).fix().local_minus_utc()) * MICROS_PER_SECOND
     }

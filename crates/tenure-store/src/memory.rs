@@ -61,6 +61,13 @@ impl MemoryStore {
     }
 }
 
+impl From<Log> for MemoryStore {
+    /// A log that was made elsewhere, under the machine's clock.
+    fn from(log: Log) -> Self {
+        Self { inner: Mutex::new(Inner { log, notes: BTreeMap::new() }), clock: Arc::new(SystemClock) }
+    }
+}
+
 impl EventStore for MemoryStore {
     async fn append(&self, append: Append) -> Result<Appended, StoreError> {
         let mut inner = self.inner();

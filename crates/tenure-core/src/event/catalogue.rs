@@ -62,7 +62,7 @@ macro_rules! catalogue {
             /// Every kind of the catalogue, in its order, without [`Kind::Foreign`].
             pub const ALL: &'static [Self] = &[$( Self::$kind ),*];
 
-            /// The stable snake_case name; `foreign` for [`Kind::Foreign`].
+            /// The stable `snake_case` name; `foreign` for [`Kind::Foreign`].
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$kind => $name, )* Self::Foreign => "foreign" }
             }

@@ -111,6 +111,7 @@ text_place!(actor);
 pub(super) struct amount;
 
 impl amount {
+    #[expect(clippy::ref_option, reason = "the catalogue puts every field by reference")]
     pub(super) fn put(value: &Option<Money>, wire: &mut Wire, _: &str) {
         wire.amount = *value;
     }
@@ -127,6 +128,7 @@ impl Slot<amount> for Option<Money> {
 pub(super) struct number;
 
 impl number {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the catalogue puts every field by reference")]
     pub(super) fn put(value: &i64, wire: &mut Wire, _: &str) {
         wire.number = Some(*value);
     }
@@ -191,6 +193,7 @@ impl Absent for crate::time::Timestamp {}
 pub(super) struct flag;
 
 impl flag {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the catalogue puts every field by reference")]
     pub(super) fn put(value: &bool, wire: &mut Wire, name: &str) {
         if *value {
             wire.data.insert(name.into(), Value::Bool(true));

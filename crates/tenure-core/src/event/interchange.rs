@@ -81,7 +81,7 @@ impl Line {
                 .map_err(|_| LineError::Type { field: "schema", expected: "1 to 65535" })?;
         }
         wire.subject = text("subject", take("subject"))?;
-        wire.amount = take("amount").map(|value| money(value)).transpose()?;
+        wire.amount = take("amount").map(money).transpose()?;
         wire.number = integer("number", take("number"))?;
         wire.actor = text("actor", take("actor"))?;
         wire.data = match take("data") {

@@ -67,6 +67,7 @@ impl Event {
     ///
     /// # Errors
     /// [`FactError`] as [`CustomerEvent::check`] says, or for a text that is empty, too long or holds a NUL.
+    #[expect(clippy::needless_pass_by_value, reason = "a fact is handed over, as its parts are")]
     pub fn new(
         id: EventId,
         customer: Customer,

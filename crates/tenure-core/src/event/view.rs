@@ -46,7 +46,7 @@ pub struct FactKey {
     pub id: EventId,
 }
 
-impl<'a> EventView<'a> {
+impl EventView<'_> {
     /// Place in the customer's canonical order.
     pub const fn key(&self) -> FactKey {
         FactKey { occurred_at: self.occurred_at, id: self.id }

@@ -106,7 +106,7 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
-    fn payload(error: postcard::Error) -> Self {
+    fn payload(error: impl core::fmt::Display) -> Self {
         Self::Payload { why: error.to_string().into() }
     }
 }

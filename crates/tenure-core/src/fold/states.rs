@@ -61,7 +61,6 @@ pub struct States<P: Projection> {
     keys: BTreeMap<CustomerId, CustomerKey>,
     stale: BTreeSet<CustomerId>,
     scanned_to: Position,
-    latest: Option<Timestamp>,
 }
 
 impl<P: Projection> States<P> {
@@ -76,7 +75,6 @@ impl<P: Projection> States<P> {
             keys: BTreeMap::new(),
             stale: BTreeSet::new(),
             scanned_to: Position::START,
-            latest: None,
         }
     }
 
@@ -137,10 +135,12 @@ impl<P: Projection> States<P> {
         }
         let event = &fact.event;
         if event.kind.corrects() {
-            for customer in self.corrections.add(event) {
-                self.customers.remove(&customer);
-                // Who was stale alone may now be part of a person that is shown as somebody else.
-                self.stale.remove(&customer);
+            let touched = self.corrections.add(event);
+            for customer in &touched {
+                self.customers.remove(customer);
+                self.stale.remove(customer);
+            }
+            for customer in touched {
                 self.mark_stale(self.corrections.representative(customer));
             }
             self.keep_key(fact);
@@ -153,7 +153,6 @@ impl<P: Projection> States<P> {
         if !self.partition.holds(customer) {
             return;
         }
-        self.latest = self.latest.max(Some(event.occurred_at));
         if let Some(folded) = self.customers.get_mut(&customer) {
             if event.key() > folded.last {
                 self.projection.apply(&mut folded.state, event);
@@ -214,7 +213,6 @@ impl<P: Projection> States<P> {
         self.stale.remove(&customer);
         if let Some(last) = history.last() {
             let last = last.key();
-            self.latest = self.latest.max(Some(last.occurred_at));
             let state = super::fold(&self.projection, history);
             self.customers.insert(customer, Folded { state, last });
         }
@@ -240,9 +238,9 @@ impl<P: Projection> States<P> {
         self.scanned_to
     }
 
-    /// The latest instant at which a folded fact happened; none without customers. A void may leave it too late.
-    pub const fn latest(&self) -> Option<Timestamp> {
-        self.latest
+    /// The latest instant at which a folded fact happened; none without customers.
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.customers.values().map(|folded| folded.last.occurred_at).max()
     }
 
     /// How many customers there are.
@@ -277,7 +275,6 @@ impl<P: Projection> States<P> {
         self.keys.extend(other.keys);
         self.stale.extend(other.stale);
         self.scanned_to = self.scanned_to.max(other.scanned_to);
-        self.latest = self.latest.max(other.latest);
     }
 }
 

@@ -130,6 +130,19 @@ impl FactBlock {
         self.rows.iter().map(|row| self.lend(row))
     }
 
+    /// The places of the facts by customer and, within one, in canonical order: what sorts facts that came in any
+    /// order. Equal for equal sets of facts.
+    pub fn canonical_order(&self) -> Vec<usize> {
+        let mut order: Vec<_> = self
+            .rows
+            .iter()
+            .enumerate()
+            .map(|(index, row)| (row.customer, row.occurred_at, row.id, index))
+            .collect();
+        order.sort_unstable();
+        order.into_iter().map(|(.., index)| index).collect()
+    }
+
     #[inline]
     fn lend<'a>(&'a self, row: &Row) -> RecordedView<'a> {
         let mut start = usize::try_from(row.text_start).unwrap_or(usize::MAX);

@@ -67,6 +67,19 @@ impl Log {
     /// # Errors
     /// [`AppendError`]; then nothing was written.
     pub fn append(&mut self, append: &Append, now: Timestamp) -> Result<Appended, AppendError> {
+        self.record(append, self.last_recorded_at.map_or(now, |last| last.max(now)))
+    }
+
+    /// Records facts as a file tells them that was a log elsewhere: `recorded_at` is taken as it stands there, also
+    /// where it goes back.
+    ///
+    /// # Errors
+    /// [`AppendError`]; then nothing was written.
+    pub fn restore(&mut self, append: &Append, recorded_at: Timestamp) -> Result<Appended, AppendError> {
+        self.record(append, recorded_at)
+    }
+
+    fn record(&mut self, append: &Append, recorded_at: Timestamp) -> Result<Appended, AppendError> {
         let find = |event: &Event| {
             let Some(stored) = self.ids.get(&event.id()).and_then(|position| self.get(*position)) else {
                 return Ok(None);
@@ -80,7 +93,6 @@ impl Log {
             Err(never) => match never {},
         };
         let appended = Appended::new(&decisions, self.head);
-        let recorded_at = self.last_recorded_at.map_or(now, |last| last.max(now));
         for (event, placed) in append.events().iter().zip(&appended.facts) {
             if placed.new {
                 self.push(event, *placed, recorded_at);

@@ -1,1 +1,4 @@
 //! Per-customer projections, one concept per folder.
+
+pub mod rfm;
+pub mod stage;

@@ -1,5 +1,8 @@
 //! Questions about a population: mergeable, so that threads, processes and machines need no other design.
 
+pub mod rfm;
+pub mod stages;
+
 use crate::fold::{Projection, States};
 use crate::id::CustomerId;
 use crate::time::Timestamp;

@@ -1,0 +1,76 @@
+//! What does folding stage and RFM cost beside walking over the facts?
+//!
+//! Facts in memory, one thread, grouped by customer: the floor walks the same facts and adds up their amounts. Then the
+//! same facts in no order: sorting them by customer and time, and folding through that order.
+//!
+//! ```console
+//! $ cargo bench -p tenure-benches --bench fold [-- FACTS]
+//! ```
+#![expect(clippy::print_stdout, reason = "a bench prints")]
+
+use std::hint::black_box;
+
+use tenure_benches::{SEED, block, facts, in_turns, seconds, shuffled, standard, verdict};
+use tenure_core::Timestamp;
+use tenure_core::fold::{Projection, fold_sorted};
+use tenure_core::log::FactBlock;
+
+const PER_CUSTOMER: u64 = 50;
+const RUNS: usize = 5;
+
+fn main() {
+    let count = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(10_000_000_u64);
+    let facts = facts(count / PER_CUSTOMER, PER_CUSTOMER);
+    let sorted = block(&facts);
+    println!(
+        "{} facts, {} customers, seed {SEED}, {RUNS} runs in turns, medians",
+        sorted.len(),
+        count / PER_CUSTOMER
+    );
+    let per = |seconds: f64| seconds * 1e9 / f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    let (floor, figure) = in_turns(RUNS, || seconds(|| walk(&sorted)), || seconds(|| fold(&sorted)));
+    println!(
+        "fold: walk {:.1} ns a fact, stage + RFM {:.1} ns, ratio {:.2}, above the walk {:.1} ns (gate 40: {})",
+        per(floor),
+        per(figure),
+        figure / floor,
+        per(figure - floor),
+        verdict(per(figure - floor), 40.0)
+    );
+    println!("memory: {} bytes a fact", sorted.bytes() / sorted.len().max(1));
+    drop(sorted);
+    let mixed = block(&shuffled(facts));
+    let group = seconds(|| mixed.canonical_order());
+    let order = mixed.canonical_order();
+    let fold = seconds(|| {
+        let events = order.iter().filter_map(|index| mixed.get(*index)).map(|fact| fact.event);
+        let projection = standard();
+        let mut sum = 0;
+        fold_sorted(&projection, events, |_, state| {
+            sum += usize::from(projection.view(&state, LATE).0.is_some());
+        });
+        sum
+    });
+    println!(
+        "in no order: sorting {:.1} ns a fact, folding through that order {:.1} ns",
+        per(group),
+        per(fold)
+    );
+}
+
+const LATE: Timestamp = Timestamp::MAX;
+
+fn walk(facts: &FactBlock) -> i64 {
+    facts.iter().filter_map(|fact| fact.event.amount).fold(0_i64, |sum, money| sum.wrapping_add(money.minor))
+}
+
+fn fold(facts: &FactBlock) -> u64 {
+    let projection = standard();
+    let mut orders = 0;
+    fold_sorted(&projection, facts.iter().map(|fact| fact.event), |_, state| {
+        let (stage, rfm) = projection.view(black_box(&state), LATE);
+        orders += stage.map_or(0, |stage| u64::from(stage.stage.0))
+            + rfm.values.map_or(0, |values| values.frequency);
+    });
+    orders
+}

@@ -1,0 +1,116 @@
+//! What a query command answers, in every format: one envelope for programs, tables for people.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::table::Table;
+
+/// How an answer is written to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people.
+    #[default]
+    Table,
+    /// One JSON object with the query, the policy and the whole answer.
+    Json,
+    /// One JSON object a row of the list.
+    Jsonl,
+    /// The list as comma-separated values.
+    Csv,
+    /// Tables for a document.
+    Markdown,
+}
+
+/// An answer before it is written.
+#[derive(Debug)]
+pub struct Answer {
+    /// Every choice the answer depends on, defaults filled in.
+    pub query: Value,
+    /// The instant it is about.
+    pub as_of: Value,
+    /// What was known: null for everything.
+    pub known_at: Value,
+    /// Name and hash of the policy.
+    pub policy: Value,
+    /// The answer in its documented shape.
+    pub answer: Value,
+    /// Lines above the tables.
+    pub heading: String,
+    /// For people.
+    pub tables: Vec<Table>,
+    /// Lines below the tables.
+    pub notes: Vec<String>,
+    /// The rows that `jsonl` and `csv` print; the first table if none.
+    pub list: Option<Table>,
+}
+
+impl Answer {
+    /// A table alone, without a question.
+    pub fn of_table(table: Table) -> Self {
+        Self {
+            query: Value::Null,
+            as_of: Value::Null,
+            known_at: Value::Null,
+            policy: Value::Null,
+            answer: Value::Null,
+            heading: String::new(),
+            tables: vec![table],
+            notes: Vec::new(),
+            list: None,
+        }
+    }
+
+    /// Writes it to stdout.
+    ///
+    /// # Errors
+    /// When stdout cannot be written; a closed pipe is no error.
+    pub fn print(&self, format: Format) -> io::Result<()> {
+        let list = self.list.as_ref().or_else(|| self.tables.first());
+        match format {
+            Format::Json => print(&format!("{}\n", self.envelope())),
+            Format::Jsonl => print(&list.map(Table::to_jsonl).unwrap_or_default()),
+            Format::Csv => print(&list.map(Table::to_csv).unwrap_or_default()),
+            Format::Table => print(&self.text(|table| table.to_terminal(terminal_width()))),
+            Format::Markdown => print(&self.text(Table::to_markdown)),
+        }
+    }
+
+    fn envelope(&self) -> Value {
+        json!({
+            "query": self.query,
+            "as_of": self.as_of,
+            "known_at": self.known_at,
+            "policy": self.policy,
+            "answer": self.answer,
+        })
+    }
+
+    /// Heading, tables and notes.
+    pub fn text(&self, table: impl Fn(&Table) -> String) -> String {
+        let mut parts = vec![self.heading.clone()];
+        parts.extend(self.tables.iter().filter(|table| !table.is_empty()).map(table));
+        if !self.notes.is_empty() {
+            parts.push(self.notes.join("\n"));
+        }
+        parts.retain(|part| !part.is_empty());
+        parts.join("\n\n") + "\n"
+    }
+}
+
+/// The width of the terminal; none where stdout is something else, so that files and pipes always get the same bytes.
+pub fn terminal_width() -> Option<u16> {
+    io::stdout().is_terminal().then(|| comfy_table::Table::new().width()).flatten()
+}
+
+/// Writes data to stdout. A reader that has gone away, such as `head`, ends the writing without an error.
+///
+/// # Errors
+/// When stdout cannot be written for another reason.
+pub fn print(text: &str) -> io::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,267 @@
+//! What people type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::answer::Format;
+use crate::lang::Lang;
+
+/// Where each customer stands: lifecycle stages and RFM segments from an append-only log of customer facts.
+#[derive(Debug, Parser)]
+#[command(name = "tenure", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Language of tables, labels and reasons.
+    #[arg(long, global = true, value_enum, default_value_t = Lang::En)]
+    pub lang: Lang,
+
+    /// No progress and no talk on stderr; errors are still told.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Import a bundled data set of real purchases and show what tenure makes of it.
+    Demo(Demo),
+    /// Read a file of facts into a store.
+    Import(Import),
+    /// Print every fact in log order, as interchange JSON lines.
+    Log(Log),
+    /// Show one customer: stage, timeline with reasons, RFM values.
+    Customer(Customer),
+    /// Count customers per lifecycle stage.
+    Stages(Stages),
+    /// Score and segment customers by recency, frequency and monetary value.
+    Rfm(Rfm),
+    /// One page: stages, segments, movements, who is about to slip away.
+    Report(Report),
+    /// Fold the whole log again, with progress, and print a digest of all views.
+    Replay(Replay),
+    /// Check every stored fact against its checksums and the hash chain.
+    Verify(Verify),
+    /// Take back one fact, or a whole import.
+    Void(Void),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the facts are, and which of them count.
+#[derive(Args, Debug, Clone)]
+pub struct Source {
+    /// The store to read.
+    #[arg(long, value_name = "FILE", required_unless_present = "events", conflicts_with = "events")]
+    pub store: Option<PathBuf>,
+
+    /// Read facts straight from a file of interchange JSON lines instead of a store (position = line number).
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub events: Option<PathBuf>,
+
+    /// Namespace of plain customers, in --events and in customers named on the command line.
+    #[arg(long, default_value = "default")]
+    pub namespace: String,
+
+    /// Only what was known by then: a position of the log, or an instant.
+    #[arg(long, value_name = "POSITION|INSTANT")]
+    pub known_at: Option<String>,
+
+    /// Threads to fold on; the answer does not depend on it.
+    #[arg(long, default_value_t = default_threads(), hide_default_value = true)]
+    pub threads: u32,
+}
+
+fn default_threads() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
+}
+
+/// A question: facts, policy, instant, format.
+#[derive(Args, Debug, Clone)]
+pub struct Question {
+    /// Where the facts are.
+    #[command(flatten)]
+    pub source: Source,
+
+    /// The instant to answer for: RFC 3339, or a date (then the last microsecond of that local day). Default: the
+    /// log's latest fact.
+    #[arg(long, value_name = "INSTANT|DATE")]
+    pub as_of: Option<String>,
+
+    /// A preset (retail, saas, b2b) or a TOML file.
+    #[arg(long, default_value = "retail", value_name = "PRESET|FILE.toml")]
+    pub policy: String,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `tenure demo`
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// The store to keep the demo in.
+    #[arg(long, default_value = "tenure-demo.db", value_name = "FILE")]
+    pub store: PathBuf,
+}
+
+/// `tenure import`
+#[derive(Args, Debug)]
+pub struct Import {
+    /// The file: .jsonl is interchange JSON, anything else is CSV and needs --map.
+    pub file: PathBuf,
+
+    /// The store to write; made if it does not exist.
+    #[arg(long, value_name = "FILE")]
+    pub store: PathBuf,
+
+    /// How columns become facts: a built-in mapping (cdnow) or a TOML file.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub map: Option<String>,
+
+    /// Namespace of plain customers of JSON lines.
+    #[arg(long)]
+    pub namespace: Option<String>,
+
+    /// Key of this import, under which its rows get their ids and can be taken back. Default: the namespace.
+    #[arg(long)]
+    pub batch: Option<String>,
+
+    /// Refuse the whole file for one bad row; then nothing is written.
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Read and report, write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// How long after they happened the facts were known, such as 1d, where that is not when they are imported.
+    #[arg(long, value_name = "LAG")]
+    pub backfill: Option<String>,
+
+    /// Where bad rows go. Default: FILE.quarantine.jsonl beside the store.
+    #[arg(long, value_name = "FILE")]
+    pub quarantine: Option<PathBuf>,
+}
+
+/// `tenure log`
+#[derive(Args, Debug)]
+pub struct Log {
+    /// Where the facts are.
+    #[command(flatten)]
+    pub source: Source,
+
+    /// Only the ids, one a line.
+    #[arg(long)]
+    pub ids: bool,
+}
+
+/// `tenure customer`
+#[derive(Args, Debug)]
+pub struct Customer {
+    /// Who: namespace:value, a UUID, or a plain value of --namespace.
+    pub customer: String,
+
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+}
+
+/// `tenure stages`
+#[derive(Args, Debug)]
+pub struct Stages {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// Show the movements from this instant to --as-of, too.
+    #[arg(long, value_name = "INSTANT|DATE")]
+    pub since: Option<String>,
+
+    /// Show who enters at_risk within this time if nothing happens, such as 30d.
+    #[arg(long, value_name = "DURATION")]
+    pub within: Option<String>,
+
+    /// Show how long customers stay in each stage.
+    #[arg(long)]
+    pub dwell: bool,
+
+    /// Show the changes of stage per calendar month, from --since or the last twelve months.
+    #[arg(long)]
+    pub flows: bool,
+}
+
+/// `tenure rfm`
+#[derive(Args, Debug)]
+pub struct Rfm {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// How values become scores: value, rank, ntile, rank_average, nested, r_package, fixed. Default: the policy's.
+    #[arg(long)]
+    pub scoring: Option<String>,
+
+    /// How scores become segments: segments_11, segments_r_package_10, segments_cn_8, tiers_abc, or one of the
+    /// policy. Default: the policy's.
+    #[arg(long)]
+    pub map: Option<String>,
+
+    /// Show who moved between segments from this instant to --as-of; both are scored with its edges.
+    #[arg(long, value_name = "INSTANT|DATE")]
+    pub since: Option<String>,
+}
+
+/// `tenure report`
+#[derive(Args, Debug)]
+pub struct Report {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+}
+
+/// `tenure replay`
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+}
+
+/// `tenure verify`
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// The store to check.
+    #[arg(long, value_name = "FILE")]
+    pub store: PathBuf,
+
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `tenure void`
+#[derive(Args, Debug)]
+pub struct Void {
+    /// The store to write.
+    #[arg(long, value_name = "FILE")]
+    pub store: PathBuf,
+
+    /// Take back one fact.
+    #[arg(long, value_name = "ID", required_unless_present = "batch", conflicts_with = "batch")]
+    pub event: Option<String>,
+
+    /// Take back everything that was imported under this key.
+    #[arg(long, value_name = "KEY")]
+    pub batch: Option<String>,
+
+    /// Why; kept with the fact.
+    #[arg(long)]
+    pub why: Option<String>,
+}

@@ -1,0 +1,180 @@
+//! `tenure customer`: one customer's stage, timeline with reasons, and RFM values.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use tenure::core::fold::{Fingerprint, Projection, States};
+use tenure::core::log::{Corrections, KindSet, Read};
+use tenure::core::projection::stage::{Cause, StageChange, Timeline};
+use tenure::core::{Customer, EventView, Timestamp};
+
+use crate::answer::Answer;
+use crate::args;
+use crate::command::Talk;
+use crate::error::CliError;
+use crate::lang::fill;
+use crate::question::Question;
+use crate::source::Source;
+use crate::table::{Cell, Table};
+
+/// Runs the command.
+///
+/// # Errors
+/// Wrong usage or input, an unknown customer, or a failing store.
+pub fn run(args: &args::Customer, talk: &Talk) -> Result<ExitCode, CliError> {
+    let question = Question::open(&args.question)?;
+    let customer =
+        Customer::parse(&args.customer, &args.question.source.namespace).map_err(CliError::input)?;
+    let as_of = match args.question.as_of {
+        Some(_) => None,
+        None => question.fold(&Nothing, talk)?.latest(),
+    };
+    answer(&question, &customer, as_of, talk)?.print(args.question.format).map_err(CliError::input)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Remembers nothing: for a fold that only asks which facts count.
+#[derive(Clone, Copy, Debug)]
+struct Nothing;
+
+impl Projection for Nothing {
+    type State = ();
+    type View = ();
+
+    fn init(&self) {}
+
+    fn apply(&self, (): &mut (), _: &EventView<'_>) {}
+
+    fn view(&self, (): &(), _: Timestamp) {}
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of("nothing", 1, &())
+    }
+}
+
+/// What is known of one customer. `latest` is the instant to answer for where the question names none.
+///
+/// # Errors
+/// An unknown customer, wrong input, or a failing store.
+pub fn answer(
+    question: &Question,
+    customer: &Customer,
+    latest: Option<Timestamp>,
+    talk: &Talk,
+) -> Result<Answer, CliError> {
+    let machine = question.stages()?;
+    let rfm = question.policy.rfm().map_err(CliError::input)?;
+    let corrections = corrections(&question.source, question)?;
+    let representative = corrections.representative(customer.id());
+    let members = corrections.members(representative);
+    let blocks = question.source.streams(&members)?;
+    let timeline = Timeline::new(machine.clone());
+    let projection = (&timeline, &rfm);
+    let mut states = States::new(projection, question.cut()).with_corrections(corrections);
+    states.scanned(question.source.head()?.position);
+    states.refold(representative, blocks.iter().flat_map(|block| block.iter()));
+    let Some(folded) = states.get(representative) else {
+        return Err(CliError::input(format!("no facts are known of customer {customer}"))
+            .hint("customers are named namespace:value; tenure log shows them"));
+    };
+    let as_of = question.asked().or(latest).unwrap_or(folded.last.occurred_at);
+    let (changes, values) = projection.view(&folded.state, as_of);
+    let next = projection.0.next_change(&folded.state.0, as_of);
+    let next = next.and_then(|at| {
+        let after = timeline.view(&folded.state.0, at);
+        after.into_iter().rfind(|change| change.at == at)
+    });
+    let shown = states.shown(representative);
+    let facts: usize = blocks.iter().map(tenure::core::log::FactBlock::len).sum();
+    let policy = machine.policy();
+    let stage = changes.last().map(|change| policy.code(change.to));
+    let raw = values.values.map(|raw| {
+        json!({
+            "recency_days": raw.recency_days,
+            "frequency": raw.frequency,
+            "monetary": values.monetary(),
+        })
+    });
+    let body = json!({
+        "customer": shown,
+        "members": members,
+        "facts": facts,
+        "stage": stage,
+        "timeline": changes.iter().map(|change| machine.change_json(change)).collect::<Vec<_>>(),
+        "next_change": next.as_ref().map(|change| machine.change_json(change)),
+        "rfm": raw,
+    });
+    let w = talk.words();
+    let query = json!({"command": "customer", "customer": customer.to_string()});
+    let mut answer = question.answer(query, as_of, body, &shown, talk);
+
+    let mut about = Table::new("", &[("field", w.field), ("value", w.value)]);
+    let label = |change: &StageChange| {
+        policy.stage(change.to).map_or_else(String::new, |stage| stage.labels.of(talk.language()).to_owned())
+    };
+    if let Some(last) = changes.last() {
+        about.push(vec![w.stage.into(), format!("{} ({} {})", label(last), w.since, last.at).into()]);
+    }
+    about.push(vec![w.facts.into(), facts.to_string().into()]);
+    if let (Some(raw), Some(monetary)) = (values.values, values.monetary()) {
+        about.push(vec![w.recency_days.into(), raw.recency_days.to_string().into()]);
+        about.push(vec![w.frequency.into(), raw.frequency.to_string().into()]);
+        about.push(vec![w.monetary.into(), monetary.to_string().into()]);
+    }
+    answer.tables.push(about);
+
+    let columns = [
+        ("at", w.at),
+        ("from", w.from),
+        ("to", w.to),
+        ("rule", w.rule),
+        ("reason", w.reason),
+        ("cause", w.cause),
+    ];
+    let mut table = Table::new(w.timeline, &columns);
+    for change in &changes {
+        let stage = |stage| {
+            let known = policy.stage(stage);
+            let label = known.map_or("", |stage| stage.labels.of(talk.language()));
+            Cell::Code(policy.code(stage).into(), label.into())
+        };
+        let rule = change.rule.and_then(|rule| policy.rule(rule)).map_or("", |rule| &rule.name);
+        let cause = match &change.cause {
+            Cause::Facts(facts) => match facts.as_slice() {
+                [one] => one.to_string(),
+                several => fill(w.several_facts, &[&several.len()]),
+            },
+            Cause::Silence { since, .. } => fill(w.silence_since, &[since]),
+        };
+        table.push(vec![
+            change.at.to_string().into(),
+            change.from.map_or(Cell::Empty, stage),
+            stage(change.to),
+            rule.into(),
+            machine.reason(change, talk.language()).into(),
+            cause.into(),
+        ]);
+    }
+    answer.notes.push(next.map_or_else(
+        || w.no_next_change.to_owned(),
+        |change| fill(w.next_change, &[&format!("{} → {}", change.at, label(&change))]),
+    ));
+    answer.list = Some(table.clone());
+    answer.tables.push(table);
+    Ok(answer)
+}
+
+fn corrections(source: &Source, question: &Question) -> Result<Corrections, CliError> {
+    let mut corrections = Corrections::new();
+    let mut read = Read::all().kinds(KindSet::CORRECTIONS).cut(question.cut());
+    loop {
+        let page = source.read(&read)?;
+        for fact in page.facts.iter() {
+            corrections.add(&fact.event);
+        }
+        if page.is_last(&read) {
+            return Ok(corrections);
+        }
+        read = read.from(page.scanned_to);
+    }
+}

@@ -1,0 +1,74 @@
+//! `tenure demo`: real purchases, imported, folded and shown.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tenure::core::Customer;
+use tenure::core::projection::rfm::MapName;
+use tenure::ingest::{CDNOW_SAMPLE, Mapping, Options};
+
+use crate::answer::{Answer, Format, print};
+use crate::args;
+use crate::command::import::{Input, import};
+use crate::command::{Talk, customer, rfm, stages};
+use crate::error::CliError;
+use crate::lang::fill;
+use crate::question::Question;
+
+/// The last day of the sample.
+const AS_OF: &str = "1998-06-30";
+/// Customers whose timelines tell a story: won back, lost for good, loyal.
+const CUSTOMERS: [&str; 3] = ["cdnow:0009", "cdnow:0004", "cdnow:0111"];
+
+/// Runs the command. What it writes to stdout is the same each time; what was imported is told on stderr.
+///
+/// # Errors
+/// If the store cannot be written.
+pub fn run(args: &args::Demo, talk: &Talk) -> Result<ExitCode, CliError> {
+    let w = talk.words();
+    let mapping = Mapping::builtin("cdnow").ok_or_else(|| CliError::input("the mapping cdnow is missing"))?;
+    let file = Input {
+        path: Path::new("CDNOW sample"),
+        quarantine: PathBuf::from("cdnow-sample.quarantine.jsonl"),
+        strict: true,
+        dry_run: false,
+    };
+    let summary = import(&file, CDNOW_SAMPLE, Some(&mapping), &Options::default(), &args.store, talk)?;
+    talk.say(&format!(
+        "{}: {} {}, {} {}",
+        args.store.display(),
+        w.imported,
+        summary.imported,
+        w.known,
+        summary.known
+    ));
+    let mut question = Question::open(&args::Question {
+        source: args::Source {
+            store: Some(args.store.clone()),
+            events: None,
+            namespace: "cdnow".into(),
+            known_at: None,
+            threads: 1,
+        },
+        as_of: Some(AS_OF.into()),
+        policy: "retail".into(),
+        format: Format::Table,
+    })?;
+    let stood = stages::answer(&question, &stages::Asked::default(), talk)?;
+    let mut parts = vec![w.demo_title.to_owned(), shown(&stood)];
+    for map in [MapName::Segments11, MapName::SegmentsCn8] {
+        question.policy.rfm.map = map;
+        parts.push(shown(&rfm::answer(&question, None, talk)?));
+    }
+    for name in CUSTOMERS {
+        let who = Customer::parse(name, "cdnow").map_err(CliError::input)?;
+        parts.push(shown(&customer::answer(&question, &who, None, talk)?));
+    }
+    parts.push(fill(w.demo_next, &[&args.store.display()]));
+    print(&(parts.join("\n\n") + "\n")).map_err(CliError::input)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(answer: &Answer) -> String {
+    answer.text(|table| table.to_terminal(crate::answer::terminal_width())).trim_end().to_owned()
+}

@@ -1,0 +1,66 @@
+//! What a command ends with when it cannot do what was asked.
+
+use std::process::ExitCode;
+
+/// An error as people read it: what went wrong, where, and what to do.
+#[derive(Debug)]
+pub struct CliError {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+/// Which exit code an error has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Exit code 2: wrong usage or input.
+    Input,
+    /// Exit code 3: the store failed.
+    Store,
+}
+
+impl CliError {
+    /// Wrong usage or wrong input.
+    pub fn input(error: impl core::fmt::Display) -> Self {
+        Self { kind: Kind::Input, message: error.to_string(), hint: None }
+    }
+
+    /// The store failed.
+    pub fn store(error: &(dyn core::error::Error + 'static)) -> Self {
+        Self { kind: Kind::Store, message: chain(error), hint: None }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints it and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        anstream::eprintln!("{}error:{} {}", style(anstyle::AnsiColor::Red), anstyle::Reset, self.message);
+        if let Some(hint) = &self.hint {
+            anstream::eprintln!("{}hint:{} {hint}", style(anstyle::AnsiColor::Cyan), anstyle::Reset);
+        }
+        match self.kind {
+            Kind::Input => ExitCode::from(2),
+            Kind::Store => ExitCode::from(3),
+        }
+    }
+}
+
+fn style(color: anstyle::AnsiColor) -> anstyle::Style {
+    anstyle::Style::new().bold().fg_color(Some(color.into()))
+}
+
+/// An error and what caused it, in one line.
+pub fn chain(error: &(dyn core::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! Every word that people read, in both languages side by side: a phrase without one of them does not compile.
+
+use clap::ValueEnum;
+
+/// The language of tables, labels and reasons. JSON, CSV and errors do not change with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// English.
+    #[default]
+    #[value(name = "en")]
+    En,
+    /// 简体中文
+    #[value(name = "zh-CN", alias = "zh")]
+    ZhCn,
+}
+
+impl Lang {
+    /// The one of two texts.
+    pub const fn pick<'a>(self, en: &'a str, zh_cn: &'a str) -> &'a str {
+        match self {
+            Self::En => en,
+            Self::ZhCn => zh_cn,
+        }
+    }
+
+    /// All phrases in this language.
+    pub const fn words(self) -> &'static Words {
+        match self {
+            Self::En => &EN,
+            Self::ZhCn => &ZH_CN,
+        }
+    }
+}
+
+macro_rules! words {
+    ($( $name:ident: $en:literal, $zh:literal; )*) => {
+        /// The phrases of one language. `{}` stands for a value, filled in by [`fill`].
+        pub struct Words {
+            $( pub $name: &'static str, )*
+        }
+        const EN: Words = Words { $( $name: $en, )* };
+        const ZH_CN: Words = Words { $( $name: $zh, )* };
+    };
+}
+
+words! {
+    as_of: "as of", "截至";
+    known_at: " · known at {}", " · 已知截至 {}";
+    rfm: "RFM", "RFM 分析";
+    customer: "Customer", "客户";
+    customers: "Customers", "客户数";
+    share: "Share", "占比";
+    stage: "Stage", "阶段";
+    stages: "Lifecycle stages", "客户生命周期阶段";
+    macro_stage: "Macro stage", "大阶段";
+    segment: "Segment", "分群";
+    segments: "RFM segments", "RFM 客户分群";
+    recency_days: "Recency (days)", "最近购买(天前)";
+    frequency: "Frequency", "购买频次";
+    monetary: "Monetary", "消费金额";
+    unscored: "without an order in the window: {} customers", "窗口内无订单：{} 位客户";
+    missing_rates: "left out for want of an exchange rate: {} amounts", "缺少汇率而未计入：{} 笔金额";
+    moves: "Moves since {}", "自 {} 以来的变化";
+    from: "From", "原";
+    to: "To", "现";
+    timeline: "Timeline", "阶段时间线";
+    at: "At", "时间";
+    rule: "Rule", "规则";
+    reason: "Reason", "原因";
+    next_change: "next change if nothing happens: {}", "若无新行为，下次变化：{}";
+    no_next_change: "nothing changes by silence alone", "仅凭沉默不会再变化";
+    field: "Field", "项目";
+    value: "Value", "值";
+    facts: "Facts", "事实数";
+    since: "since", "始于";
+    soon_at_risk: "Enter at_risk within {} if nothing happens", "若无新行为，{} 内将进入流失风险";
+    report: "Where the customers stand", "客户全景";
+    seconds: "Seconds", "秒";
+    digest: "Digest of all views", "视图摘要";
+    verified: "Facts checked", "已校验事实";
+    head_hash: "Hash of the head", "链头哈希";
+    imported: "Imported", "已导入";
+    known: "Known already", "已存在";
+    duplicates: "Duplicate rows", "重复行";
+    bad_rows: "Bad rows", "错误行";
+    rows: "Rows", "行数";
+    elsewhere: "Rows also in another batch", "与其他批次重合的行";
+    quarantine: "Quarantine file", "隔离文件";
+    dry_run: "dry run: nothing was written", "试运行：未写入任何内容";
+    dwell: "Time spent in a stage (days)", "阶段停留时长(天)";
+    median: "Median", "中位数";
+    p90: "90th percentile", "90 分位";
+    stays: "Completed stays", "已结束次数";
+    open_stays: "Open stays", "进行中";
+    voided: "Facts taken back", "已撤回事实";
+    nobody: "no customers: no fact counts at that instant", "没有客户：该时点没有有效事实";
+    not_yet: "(not yet a customer)", "(尚非客户)";
+    month: "Month", "月份";
+    changes: "Changes", "变化次数";
+    flows: "Changes of stage per month", "每月阶段流转";
+    cause: "Cause", "依据";
+    several_facts: "{} facts of that instant", "同一时刻的 {} 个事实";
+    silence_since: "silence since {}", "自 {} 起沉默";
+    demo_title: "CDNOW: purchases of 2,357 customers in 1997 and 1998 (Fader and Hardie 2001)", "CDNOW：2,357 位客户 1997 至 1998 年的购买记录（Fader 与 Hardie，2001）";
+    demo_next: "Next: tenure customer cdnow:0001 --store {} --as-of 1998-06-30", "下一步：tenure customer cdnow:0001 --store {} --as-of 1998-06-30";
+    plus_more: "… and {} more", "……以及另外 {} 位";
+}
+
+/// A phrase with its `{}` filled in, in order.
+pub fn fill(phrase: &str, values: &[&dyn core::fmt::Display]) -> String {
+    let mut parts = phrase.split("{}");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    let mut values = values.iter();
+    for part in parts {
+        if let Some(value) = values.next() {
+            text.push_str(&value.to_string());
+        }
+        text.push_str(part);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_fill_a_phrase_in_order() {
+        assert_eq!(fill("{} of {}", &[&1, &"two"]), "1 of two");
+        assert_eq!(fill("no value", &[]), "no value");
+    }
+}

@@ -1,0 +1,177 @@
+//! What every query command has in common: facts, policy, instant; and the frame of its answer.
+
+use std::fs;
+
+use chrono::{Datelike, Months};
+use serde_json::{Value, json};
+use tenure::core::fold::{Projection, States};
+use tenure::core::log::{Cut, KnownAt};
+use tenure::core::projection::stage::StageMachine;
+use tenure::core::{LocalTime, Policy, Timestamp, Zone};
+
+use crate::answer::Answer;
+use crate::args;
+use crate::command::Talk;
+use crate::error::CliError;
+use crate::lang::fill;
+use crate::source::Source;
+use crate::table::Table;
+
+/// A question whose parts were read and found right.
+pub struct Question {
+    /// Where the facts are.
+    pub source: Source,
+    /// The policy.
+    pub policy: Policy,
+    /// The instant asked for; none: the latest fact.
+    asked: Option<Timestamp>,
+    known_at: KnownAt,
+    known_text: Option<String>,
+    threads: u32,
+}
+
+impl Question {
+    /// Reads policy and instants and opens the source, in this order: what costs nothing is refused first.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn open(args: &args::Question) -> Result<Self, CliError> {
+        let policy = policy(&args.policy)?;
+        let asked = args.as_of.as_deref().map(|text| instant("--as-of", text, policy.zone)).transpose()?;
+        let source = Source::open(&args.source)?;
+        let known_at = source.known_at(args.source.known_at.as_deref())?;
+        let known_text = args.source.known_at.clone();
+        Ok(Self { source, policy, asked, known_at, known_text, threads: args.source.threads })
+    }
+
+    /// Which facts count.
+    pub const fn cut(&self) -> Cut {
+        Cut { as_of: self.asked, known_at: self.known_at }
+    }
+
+    /// An instant as people write it, in the policy's zone.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn instant(&self, option: &str, text: &str) -> Result<Timestamp, CliError> {
+        instant(option, text, self.policy.zone)
+    }
+
+    /// Folds everything that counts.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn fold<P>(&self, projection: &P, talk: &Talk) -> Result<States<P>, CliError>
+    where
+        P: Projection + Clone + Send + Sync,
+    {
+        self.source.fold(projection, self.cut(), self.threads, talk.quiet)
+    }
+
+    /// The instant to answer for: what was asked, else the latest fact; the beginning of time without facts.
+    pub fn as_of<P: Projection>(&self, states: &States<P>) -> Timestamp {
+        self.asked.or_else(|| states.latest()).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The instant asked for, where one was.
+    pub const fn asked(&self) -> Option<Timestamp> {
+        self.asked
+    }
+
+    /// Takes the instant of an answer for the one asked for, so that further answers are about the same one.
+    pub fn settle(&mut self, as_of: &Value) {
+        self.asked = as_of.as_str().and_then(|text| Timestamp::parse(text).ok());
+    }
+
+    /// The stage machine of the policy.
+    ///
+    /// # Errors
+    /// If the policy has no stages.
+    pub fn stages(&self) -> Result<StageMachine, CliError> {
+        self.policy.stages().map_err(|error| {
+            CliError::input(format!("policy \"{}\": {error}", self.policy.name))
+                .hint("a policy of stages has [[stage]] and [[rule]] tables; the presets retail, saas and b2b have them")
+        })
+    }
+
+    /// The first instants of the calendar months from the one of `since` (or eleven before that of `as_of`) on, and the
+    /// first after `as_of`.
+    ///
+    /// # Errors
+    /// If they lie beyond the calendar.
+    pub fn months(&self, since: Option<Timestamp>, as_of: Timestamp) -> Result<Vec<Timestamp>, CliError> {
+        let zone = self.policy.zone;
+        let first_of = |at: Timestamp| zone.date(at).with_day(1);
+        let start = match since {
+            Some(since) => first_of(since),
+            None => first_of(as_of).and_then(|month| month.checked_sub_months(Months::new(11))),
+        };
+        let mut edges = Vec::new();
+        let mut month = start;
+        while let Some(first) = month {
+            let Ok(edge) = zone.instant(LocalTime::midnight(first)) else { break };
+            edges.push(edge);
+            if edge > as_of {
+                break;
+            }
+            month = first.checked_add_months(Months::new(1));
+        }
+        Ok(edges)
+    }
+
+    /// The frame of an answer.
+    pub fn answer(&self, query: Value, as_of: Timestamp, answer: Value, title: &str, talk: &Talk) -> Answer {
+        let known_at = match self.known_at {
+            KnownAt::Instant(at) => json!(at),
+            KnownAt::Latest => Value::Null,
+            _ => self
+                .known_text
+                .as_deref()
+                .and_then(|text| text.parse::<u64>().ok())
+                .map_or(Value::Null, Value::from),
+        };
+        let hash = self.policy.hash();
+        let known = known_at.as_str().map(str::to_owned).or_else(|| known_at.as_u64().map(|n| n.to_string()));
+        let mut heading = format!("{title} · {} {as_of}", talk.words().as_of);
+        if let Some(known) = known {
+            heading += &fill(talk.words().known_at, &[&known]);
+        }
+        heading += &format!(" · {} {}", self.policy.name, hash.get(..12).unwrap_or(&hash));
+        Answer {
+            query,
+            as_of: json!(as_of),
+            known_at,
+            policy: json!({"name": self.policy.name, "hash": hash}),
+            answer,
+            heading,
+            tables: Vec::<Table>::new(),
+            notes: Vec::new(),
+            list: None,
+        }
+    }
+}
+
+/// A preset by name, else a file.
+fn policy(name: &str) -> Result<Policy, CliError> {
+    if let Some(preset) = Policy::preset(name) {
+        return Ok(preset);
+    }
+    let text = fs::read_to_string(name).map_err(|error| {
+        CliError::input(format!("--policy {name}: {error}"))
+            .hint(format!("name a TOML file or a preset: {}", Policy::PRESETS.join(", ")))
+    })?;
+    Policy::parse(&text, name).map_err(CliError::input)
+}
+
+/// RFC 3339, or a date: then the last microsecond of that local day.
+fn instant(option: &str, text: &str, zone: Zone) -> Result<Timestamp, CliError> {
+    let date = text.parse::<chrono::NaiveDate>().ok().filter(|_| text.len() == 10);
+    let read = match date {
+        Some(date) => zone.end_of_day(date),
+        None => Timestamp::parse(text),
+    };
+    read.map_err(|error| {
+        CliError::input(format!("{option}: {error}"))
+            .hint("give a date such as 2024-05-01 (its last microsecond, local) or an instant such as 2024-05-01T10:00:00Z")
+    })
+}

@@ -1,0 +1,246 @@
+//! Where a command reads: a store, or a file of events taken for a log.
+
+use core::num::NonZeroUsize;
+use core::ops::ControlFlow;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use pollster::block_on;
+use tenure::core::fold::{Projection, States};
+use tenure::core::log::{Append, Cut, FactBlock, KnownAt, Log, Page, Read};
+use tenure::core::{CustomerId, EventId, Position, RecordedView, Timestamp, Version};
+use tenure::ingest::{Options, Outcome, Rows, shown};
+use tenure::sqlite::SqliteStore;
+use tenure::store::{EventStore, Head, MemoryStore, Progress as At, ReplayError, StoreError, replay};
+
+use crate::args;
+use crate::error::CliError;
+use crate::progress::Progress;
+
+/// How many bad lines of an events file are told one by one.
+const TOLD: usize = 5;
+
+/// Something to read facts from.
+pub enum Source {
+    /// A store.
+    Store(SqliteStore),
+    /// A file, held in memory. A fact's position is the number of its line.
+    Events {
+        /// The facts.
+        store: MemoryStore,
+        /// The line of the fact at each position of the log.
+        lines: Vec<u64>,
+    },
+}
+
+impl Source {
+    /// Opens what the arguments name. A store must exist: a question does not make one.
+    ///
+    /// # Errors
+    /// What cannot be opened or read, and why.
+    pub fn open(args: &args::Source) -> Result<Self, CliError> {
+        match (&args.store, &args.events) {
+            (Some(path), _) => Ok(Self::Store(open_existing(path)?)),
+            (None, Some(path)) => read_events(path, &args.namespace),
+            (None, None) => Err(CliError::input("name what to read: --store FILE or --events FILE.jsonl")),
+        }
+    }
+
+    /// Folds everything under a cut, on several threads, with progress.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn fold<P>(&self, projection: &P, cut: Cut, threads: u32, quiet: bool) -> Result<States<P>, CliError>
+    where
+        P: Projection + Clone + Send + Sync,
+    {
+        let threads = NonZeroUsize::new(threads as usize).unwrap_or(NonZeroUsize::MIN);
+        let bar = Progress::new("folding", 1, quiet);
+        let progress = |at: At| {
+            bar.of(at.head.0.max(1));
+            bar.at(at.position.0);
+            ControlFlow::Continue(())
+        };
+        let folded = match self {
+            Self::Store(store) => replay(store, projection.clone(), cut, threads, progress),
+            Self::Events { store, .. } => replay(store, projection.clone(), cut, threads, progress),
+        };
+        folded.map_err(|error| match error {
+            ReplayError::Store(error) => error.into(),
+            other => CliError::store(&other),
+        })
+    }
+
+    /// One page.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn read(&self, read: &Read) -> Result<Page, StoreError> {
+        match self {
+            Self::Store(store) => block_on(store.read(read)),
+            Self::Events { store, .. } => block_on(store.read(read)),
+        }
+    }
+
+    /// All facts of some customers, in no order.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn streams(&self, customers: &[CustomerId]) -> Result<Vec<FactBlock>, StoreError> {
+        let mut blocks = Vec::new();
+        for customer in customers {
+            let mut after = Version(0);
+            loop {
+                let page = match self {
+                    Self::Store(store) => block_on(store.read_stream(*customer, after, 4096)),
+                    Self::Events { store, .. } => block_on(store.read_stream(*customer, after, 4096)),
+                }?;
+                let last = page.is_last(after);
+                after = page.facts.iter().next_back().map_or(after, |fact| fact.version);
+                blocks.push(page.facts);
+                if last {
+                    break;
+                }
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Where the log ends.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn head(&self) -> Result<Head, StoreError> {
+        match self {
+            Self::Store(store) => block_on(store.head()),
+            Self::Events { store, .. } => block_on(store.head()),
+        }
+    }
+
+    /// The position as people count it: that of the store, or the line of the file.
+    pub fn shown_position(&self, position: Position) -> Position {
+        match self {
+            Self::Store(_) => position,
+            Self::Events { lines, .. } => {
+                let index = usize::try_from(position.0).unwrap_or_default().wrapping_sub(1);
+                lines.get(index).map_or(position, |line| Position(*line))
+            }
+        }
+    }
+
+    /// The same fact with its position as people count it.
+    pub fn shown<'a>(&self, fact: RecordedView<'a>) -> RecordedView<'a> {
+        RecordedView { position: self.shown_position(fact.position), ..fact }
+    }
+
+    /// What `--known-at` means: a position as people count it, or an instant.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn known_at(&self, text: Option<&str>) -> Result<KnownAt, CliError> {
+        let Some(text) = text else { return Ok(KnownAt::Latest) };
+        if let Ok(number) = text.parse::<u64>() {
+            let position = match self {
+                Self::Store(_) => number,
+                Self::Events { lines, .. } => lines.partition_point(|line| *line <= number) as u64,
+            };
+            return Ok(KnownAt::Position(Position(position)));
+        }
+        Timestamp::parse(text).map(KnownAt::Instant).map_err(|error| {
+            CliError::input(format!("--known-at: {error}"))
+                .hint("give a position such as 1200, or an instant such as 2024-05-01T00:00:00Z")
+        })
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let told = Self::store(&error);
+        match error.hint() {
+            Some(hint) => told.hint(hint),
+            None => told,
+        }
+    }
+}
+
+/// Opens a store that must be there.
+///
+/// # Errors
+/// If it is not there, or not a store.
+pub fn open_existing(path: &Path) -> Result<SqliteStore, CliError> {
+    if !path.exists() {
+        return Err(CliError::input(format!("there is no store {}", path.display()))
+            .hint("make one: tenure import FILE --store FILE.db, or try: tenure demo"));
+    }
+    open(path)
+}
+
+/// Opens a store, or makes it.
+///
+/// # Errors
+/// As the store says.
+pub fn open(path: &Path) -> Result<SqliteStore, CliError> {
+    SqliteStore::open(path, tenure::sqlite::Options::default()).map_err(CliError::from)
+}
+
+/// Opens a file to read.
+///
+/// # Errors
+/// Its name and what is in the way.
+pub fn open_file(path: &Path) -> Result<BufReader<File>, CliError> {
+    let unreadable = |why: String| CliError::input(format!("cannot read {}: {why}", path.display()));
+    if path.is_dir() {
+        return Err(unreadable("it is a directory".into()));
+    }
+    File::open(path)
+        .map(|file| BufReader::with_capacity(1 << 16, file))
+        .map_err(|error| unreadable(error.to_string()))
+}
+
+/// Takes a file of interchange lines for a log: position = line number, `recorded_at` = the line's, else
+/// `occurred_at`. A line that cannot be read refuses the file: an answer from part of a log would be wrong.
+fn read_events(path: &Path, namespace: &str) -> Result<Source, CliError> {
+    let options = Options { namespace: Some(namespace.into()), ..Options::default() };
+    let rows = Rows::jsonl(open_file(path)?, &options).map_err(CliError::input)?;
+    let mut log = Log::new();
+    let mut lines = Vec::new();
+    let mut bad = Vec::new();
+    let mut count = 0_usize;
+    for row in rows {
+        let row = row.map_err(|error| CliError::input(format!("{}: {error}", path.display())))?;
+        let refused = match &row.outcome {
+            Outcome::Fact(fact) => {
+                let recorded_at = fact.recorded_at.unwrap_or_else(|| fact.event.occurred_at());
+                match log.restore(&Append::new(vec![fact.event.clone()]), recorded_at) {
+                    Ok(appended) => {
+                        lines.extend((appended.stored() > 0).then_some(row.line));
+                        continue;
+                    }
+                    Err(error) => error.to_string(),
+                }
+            }
+            Outcome::Bad(error) => error.to_string(),
+            // The same fact once more.
+            _ => continue,
+        };
+        count += 1;
+        if bad.len() < TOLD {
+            bad.push(format!("{}:{}: {refused}: {}", path.display(), row.line, shown(&row.bytes)));
+        }
+    }
+    if count > 0 {
+        let more = if count > bad.len() { format!("\n... {count} bad lines in all") } else { String::new() };
+        return Err(CliError::input(format!("{}{more}", bad.join("\n")))
+            .hint("correct the lines, or import the file: tenure import keeps the good lines and quarantines the others"));
+    }
+    Ok(Source::Events { store: MemoryStore::from(log), lines })
+}
+
+/// The ids that a store knows among some.
+///
+/// # Errors
+/// If the store fails.
+pub fn known(store: &SqliteStore, ids: &[EventId]) -> Result<usize, StoreError> {
+    Ok(block_on(store.known(ids))?.iter().flatten().count())
+}

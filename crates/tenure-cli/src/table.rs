@@ -1,0 +1,295 @@
+//! Tables: for a terminal, for Markdown, for a spreadsheet, and as JSON lines.
+
+use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
+use comfy_table::{CellAlignment, ContentArrangement};
+use serde_json::{Map, Value};
+use tenure::core::MoneySum;
+
+/// Rows under a title.
+#[derive(Clone, Debug)]
+pub struct Table {
+    title: String,
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// A column: how programs name it and how people do.
+#[derive(Clone, Debug)]
+struct Column {
+    name: &'static str,
+    label: String,
+}
+
+/// One value of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// A text.
+    Text(String),
+    /// A code for programs with a label for people.
+    Code(String, String),
+    /// A whole number.
+    Number(i128),
+    /// A share in `0.0..=1.0`; percent and a bar where people read it.
+    Share(f64),
+    /// An amount.
+    Money(MoneySum),
+    /// Nothing.
+    Empty,
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(number: u64) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<usize> for Cell {
+    fn from(number: usize) -> Self {
+        Self::Number(i128::try_from(number).unwrap_or(i128::MAX))
+    }
+}
+
+impl Cell {
+    /// For programs: codes, plain numbers.
+    fn plain(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Code(text, _) => text.clone(),
+            Self::Number(number) => number.to_string(),
+            Self::Share(share) => share.to_string(),
+            Self::Money(sum) => amount(*sum),
+            Self::Empty => String::new(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Text(text) | Self::Code(text, _) => text.as_str().into(),
+            Self::Number(number) => {
+                i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
+            }
+            Self::Share(share) => (*share).into(),
+            Self::Money(money) => serde_json::to_value(money).unwrap_or_default(),
+            Self::Empty => Value::Null,
+        }
+    }
+
+    /// For people: labels, percent, thousands.
+    fn shown(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Code(_, text) => safe(text),
+            Self::Number(number) => thousands(&number.to_string()),
+            Self::Share(share) => format!("{:5.1} %", share * 100.0),
+            Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
+            Self::Empty => String::new(),
+        }
+    }
+
+    const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Code(..) | Self::Empty)
+    }
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(title: impl Into<String>, columns: &[(&'static str, &str)]) -> Self {
+        let columns = columns.iter().map(|(name, label)| Column { name, label: (*label).into() }).collect();
+        Self { title: title.into(), columns, rows: Vec::new() }
+    }
+
+    /// Adds a row with a cell for every column.
+    pub fn push(&mut self, row: Vec<Cell>) {
+        self.rows.push(row);
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// For a terminal `width` columns wide; no limit if none. Shares get a bar.
+    pub fn to_terminal(&self, width: Option<u16>) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(UTF8_FULL_CONDENSED);
+        if let Some(width) = width {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        self.fill(&mut table, true);
+        if self.title.is_empty() { table.to_string() } else { format!("{}\n{table}", self.title) }
+    }
+
+    /// As a Markdown table under its title.
+    pub fn to_markdown(&self) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(ASCII_MARKDOWN);
+        self.fill(&mut table, false);
+        if self.title.is_empty() { table.to_string() } else { format!("**{}**\n\n{table}", self.title) }
+    }
+
+    fn fill(&self, table: &mut comfy_table::Table, bars: bool) {
+        let most = self.rows.iter().flatten().filter_map(share).fold(0.0_f64, f64::max);
+        table.set_header(self.columns.iter().map(|column| column.label.as_str()));
+        for row in &self.rows {
+            let cells = row.iter().map(|cell| match share(cell) {
+                Some(share) if bars && most > 0.0 => format!("{} {}", cell.shown(), bar(share / most)),
+                _ => cell.shown(),
+            });
+            table.add_row(cells);
+        }
+        for index in 0..self.columns.len() {
+            let text = self.rows.iter().filter_map(|row| row.get(index)).all(Cell::is_text);
+            let share = self.rows.iter().filter_map(|row| row.get(index)).any(|cell| share(cell).is_some());
+            if !text
+                && !share
+                && let Some(column) = table.column_mut(index)
+            {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+
+    /// As CSV with a header of names. A text that a spreadsheet would take for a formula gets a leading apostrophe.
+    pub fn to_csv(&self) -> String {
+        let line =
+            |cells: Vec<String>| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n";
+        let mut text = line(self.columns.iter().map(|column| column.name.to_owned()).collect());
+        for row in &self.rows {
+            text += &line(
+                row.iter()
+                    .map(|cell| if cell.is_text() { guarded(&cell.plain()) } else { cell.plain() })
+                    .collect(),
+            );
+        }
+        text
+    }
+
+    /// One JSON object a row.
+    pub fn to_jsonl(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let object: Map<String, Value> = self
+                .columns
+                .iter()
+                .zip(row)
+                .map(|(column, cell)| (column.name.to_owned(), cell.json()))
+                .collect();
+            text += &Value::Object(object).to_string();
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// The decimal of a sum, without its currency.
+fn amount(sum: MoneySum) -> String {
+    tenure::core::money::decimal(sum.minor, sum.currency)
+}
+
+fn share(cell: &Cell) -> Option<f64> {
+    match cell {
+        Cell::Share(share) => Some(*share),
+        _ => None,
+    }
+}
+
+/// Twenty cells at most, in eighths of a cell.
+fn bar(part: f64) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 160 after the clamp"
+    )]
+    let eighths = (part.clamp(0.0, 1.0) * 160.0).round() as usize;
+    let rest = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
+    format!("{}{rest}", "█".repeat(eighths / 8))
+}
+
+fn thousands(decimal: &str) -> String {
+    let (sign, digits) = decimal.strip_prefix('-').map_or(("", decimal), |digits| ("-", digits));
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let fraction = fraction.map(|part| format!(".{part}")).unwrap_or_default();
+    format!("{sign}{grouped}{fraction}")
+}
+
+/// Control and direction-changing characters are escaped, so that data cannot move the cursor or hide text.
+pub fn safe(text: &str) -> String {
+    let unsafe_char = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .flat_map(|c| if unsafe_char(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
+fn guarded(text: &str) -> String {
+    let formula = |c: char| "=+-@\t\r＝＋－＠".contains(c);
+    if text.starts_with(formula) { format!("'{text}") } else { text.to_owned() }
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new("T", &[("who", "Who"), ("share", "Share"), ("n", "N")]);
+        table.push(vec!["=a".into(), Cell::Share(0.5), Cell::Number(-1_234_567)]);
+        table.push(vec!["b,\"c\"".into(), Cell::Share(0.25), Cell::Number(0)]);
+        table
+    }
+
+    #[test]
+    fn a_spreadsheet_takes_no_text_for_a_formula_and_numbers_stay_numbers() {
+        assert_eq!(table().to_csv(), "who,share,n\n'=a,0.5,-1234567\n\"b,\"\"c\"\"\",0.25,0\n");
+    }
+
+    #[test]
+    fn people_see_thousands_percent_and_bars() {
+        let shown = table().to_terminal(None);
+        assert!(shown.contains("-1,234,567") && shown.contains("50.0 % ████████████████████"), "{shown}");
+    }
+
+    #[test]
+    fn json_lines_keep_types() {
+        assert_eq!(table().to_jsonl().lines().next(), Some(r#"{"n":-1234567,"share":0.5,"who":"=a"}"#));
+    }
+
+    #[test]
+    fn control_characters_are_shown_escaped() {
+        assert_eq!(safe("a\u{1b}[2J\u{202e}b"), "a\\u{1b}[2J\\u{202e}b");
+    }
+}

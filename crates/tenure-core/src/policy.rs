@@ -1,0 +1,391 @@
+//! The policy of a business: everything that it may decide, in one TOML file. Plain data without hidden defaults.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::json;
+use crate::money::Currency;
+use crate::projection::rfm::{Rfm, RfmPolicy, RfmPolicyError};
+use crate::projection::stage::{
+    CadencePolicy, RuleDef, StageDef, StageMachine, StagePolicy, StagePolicyError,
+};
+use crate::rates::Rates;
+use crate::time::Zone;
+
+/// All decisions of a business.
+///
+/// # Example
+/// ```
+/// use tenure_core::Policy;
+/// let policy = Policy::parse("name = \"shop\"\n[rfm]\nlookback = \"365d\"\n", "shop.toml")?;
+/// assert_eq!((policy.name.as_str(), policy.zone.to_string()), ("shop", "UTC".into()));
+///
+/// let error = Policy::parse("[rfm]\nscoring = \"ranks\"\n", "shop.toml").unwrap_err();
+/// assert!(error.to_string().starts_with("shop.toml:2:11: rfm.scoring: unknown variant `ranks`, expected one of `value`"));
+/// # Ok::<(), tenure_core::PolicyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// What it is called in answers.
+    pub name: String,
+    /// Where one day ends and the next begins.
+    pub zone: Zone,
+    /// The currency that amounts are converted to. None: the one that all amounts have.
+    pub currency: Option<Currency>,
+    /// Rates of other currencies: `[[rate]]` with `day`, `from`, `to` and `rate`.
+    #[serde(rename = "rate")]
+    pub rates: Rates,
+    /// How a customer's own rhythm is measured.
+    pub cadence: CadencePolicy,
+    /// Recency, frequency, monetary.
+    pub rfm: RfmPolicy,
+    /// The lifecycle stages: `[[stage]]`; none where a policy is about RFM alone.
+    #[serde(rename = "stage")]
+    pub stages: Vec<StageDef>,
+    /// How customers move between them: `[[rule]]`, in the order in which they are tried.
+    #[serde(rename = "rule")]
+    pub rules: Vec<RuleDef>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            name: "default".into(),
+            zone: Zone::UTC,
+            currency: None,
+            rates: Rates::default(),
+            cadence: CadencePolicy::default(),
+            rfm: RfmPolicy::default(),
+            stages: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Policy {
+    /// The names of the policies that come with the library.
+    pub const PRESETS: [&str; 3] = ["retail", "saas", "b2b"];
+
+    /// A policy that comes with the library; none of another name.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::Policy;
+    /// assert!(Policy::PRESETS.iter().all(|name| Policy::preset(name).is_some()));
+    /// assert!(Policy::preset("wholesale").is_none());
+    /// ```
+    pub fn preset(name: &str) -> Option<Self> {
+        let text = match name {
+            "retail" => include_str!("../presets/retail.toml"),
+            "saas" => include_str!("../presets/saas.toml"),
+            "b2b" => include_str!("../presets/b2b.toml"),
+            _ => return None,
+        };
+        // A test reads every one of them.
+        Self::parse(text, name).ok()
+    }
+
+    /// Reads a policy. `file` is only for the message.
+    ///
+    /// # Errors
+    /// [`PolicyError`] with line and column, the path of the field, and what is allowed there.
+    pub fn parse(text: &str, file: &str) -> Result<Self, PolicyError> {
+        let place = Place { text, file };
+        let reader = toml::Deserializer::parse(text).map_err(|error| place.refuse(&error, ""))?;
+        let policy: Self = serde_path_to_error::deserialize(reader)
+            .map_err(|error| place.refuse(error.inner(), &error.path().to_string()))?;
+        policy.check().map_err(|Unfit { path, why }| PolicyError {
+            file: file.into(),
+            line_column: place.find(&path).map(|offset| place.line_column(offset)),
+            path,
+            why,
+        })?;
+        Ok(policy)
+    }
+
+    /// Checks what one field alone cannot say. [`Self::parse`] has done so.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub fn check(&self) -> Result<(), Unfit> {
+        self.rfm.check().map_err(|RfmPolicyError { path, why }| Unfit { path, why })?;
+        if !self.stages.is_empty() || !self.rules.is_empty() {
+            self.stages()?;
+        }
+        Ok(())
+    }
+
+    /// The machine that computes lifecycle stages under this policy.
+    ///
+    /// # Errors
+    /// As [`Self::check`]; also if the policy has no stages.
+    pub fn stages(&self) -> Result<StageMachine, Unfit> {
+        StagePolicy::new(self.zone, self.cadence, self.stages.clone(), self.rules.clone())
+            .map(StageMachine::new)
+            .map_err(|error| Unfit { path: self.path_of(&error).into(), why: error.to_string().into() })
+    }
+
+    /// The field that a refusal is about.
+    fn path_of(&self, error: &StagePolicyError) -> String {
+        let stage = |name: &str| {
+            self.stages.iter().rposition(|stage| &*stage.id == name).map(|n| format!("stage[{n}].id"))
+        };
+        let rule = |name: &str, field| {
+            self.rules.iter().rposition(|rule| &*rule.name == name).map(|n| format!("rule[{n}]{field}"))
+        };
+        match error {
+            StagePolicyError::Cadence { .. } => Some("cadence".into()),
+            StagePolicyError::Initial { .. } => Some("stage".into()),
+            StagePolicyError::Code { what: "stage", name }
+            | StagePolicyError::Twice { what: "stage", name } => stage(name),
+            StagePolicyError::Code { name, .. } | StagePolicyError::Twice { name, .. } => rule(name, ".name"),
+            StagePolicyError::Rule { rule: name, .. } => rule(name, ""),
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// The projection that computes RFM under this policy.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn rfm(&self) -> Result<Rfm, RfmPolicyError> {
+        Rfm::new(self.rfm.clone(), self.zone, self.currency, self.rates.clone())
+    }
+
+    /// Hash of every decision, defaults filled in: BLAKE3 of the canonical JSON, in hexadecimal.
+    ///
+    /// # Laws
+    /// Policies that decide alike have one hash, however they are written down.
+    pub fn hash(&self) -> String {
+        // Plain data always has a JSON form.
+        let text = serde_json::to_value(self).map(|value| json::canonical(&value)).unwrap_or_default();
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+
+    /// The policy as TOML with every default filled in. What is not decided (no currency, no look-back window, no
+    /// edges) has no spelling in TOML and is left out.
+    ///
+    /// # Laws
+    /// `Policy::parse(&p.to_toml(), "") == Ok(p)` for every policy that passes [`Self::check`].
+    pub fn to_toml(&self) -> String {
+        // Plain data always has a TOML form.
+        toml::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+/// What is wrong with a policy beyond the form of its text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {why}")]
+pub struct Unfit {
+    /// The field, from the top of the policy.
+    pub path: Box<str>,
+    /// What is wrong, and what is allowed.
+    pub why: Box<str>,
+}
+
+/// Why a text is not a policy: `shop.toml:2:11: rfm.scoring: unknown variant ...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    /// The file, as the caller names it.
+    pub file: Box<str>,
+    /// Line and column, both from 1, the column in characters; none where the text has no place for it.
+    pub line_column: Option<(usize, usize)>,
+    /// The field; empty where the text is not TOML.
+    pub path: Box<str>,
+    /// What is wrong, and what is allowed.
+    pub why: Box<str>,
+}
+
+impl core::error::Error for PolicyError {}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some((line, column)) = self.line_column {
+            write!(f, ":{line}:{column}")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, ": {}", self.path)?;
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+/// A text that errors point into.
+struct Place<'a> {
+    text: &'a str,
+    file: &'a str,
+}
+
+impl Place<'_> {
+    fn refuse(&self, error: &toml::de::Error, path: &str) -> PolicyError {
+        PolicyError {
+            file: self.file.into(),
+            line_column: error.span().map(|span| self.line_column(span.start)),
+            path: if path == "." { "".into() } else { path.into() },
+            why: error.message().trim_end().into(),
+        }
+    }
+
+    fn line_column(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.rsplit_once('\n').map_or(before, |(_, line)| line);
+        (before.matches('\n').count() + 1, line.chars().count() + 1)
+    }
+
+    /// Where a field such as `rfm.segment[2].code` stands, or else the nearest thing around it that is written down.
+    fn find(&self, path: &str) -> Option<usize> {
+        let table = toml::de::DeTable::parse(self.text).ok()?;
+        let mut table = table.get_ref();
+        let mut found = None;
+        for step in path.split('.') {
+            let (name, index) = match step.trim_end_matches(']').split_once('[') {
+                Some((name, index)) => (name, index.parse::<usize>().ok()),
+                None => (step, None),
+            };
+            let Some((_, mut value)) = table.iter().find(|(key, _)| key.get_ref().as_ref() == name) else {
+                break;
+            };
+            if let (Some(index), Some(array)) = (index, value.get_ref().as_array()) {
+                let Some(item) = array.get(index) else { break };
+                value = item;
+            }
+            found = Some(value.span().start);
+            let Some(inner) = value.get_ref().as_table() else { break };
+            table = inner;
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Policy::parse(text, "p.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_error_says_where_and_what_is_allowed() {
+        let cases = [
+            (
+                "nmae = 'x'",
+                "p.toml:1:1: nmae: unknown field `nmae`, expected one of `name`, `zone`, `currency`, `rate`, `cadence`, `rfm`, `stage`, `rule`",
+            ),
+            (
+                "\n[rfm]\nlookbak = '1d'",
+                "p.toml:3:1: rfm.lookbak: unknown field `lookbak`, expected one of `lookback`, `frequency`",
+            ),
+            (
+                "[rfm]\nscoring = 'x'",
+                "p.toml:2:11: rfm.scoring: unknown variant `x`, expected one of `value`, `rank`, `ntile`",
+            ),
+            (
+                "[rfm]\nmap = 'segments_12'",
+                "expected one of `segments_11`, `segments_r_package_10`, `segments_cn_8`",
+            ),
+            ("[rfm]\nlookback = 365", "p.toml:2:12: rfm.lookback: invalid type: integer `365`, expected"),
+            (
+                "[rfm]\nlookback = 'a year'",
+                "rfm.lookback: \"a year\" is not a duration: write a whole number and",
+            ),
+            ("zone = 'Mars'", "p.toml:1:8: zone: \"Mars\" is not an IANA time zone"),
+            ("currency = 'usd'", "p.toml:1:12: currency: \"usd\" is not an ISO 4217"),
+            ("name = 'a'\nname = 'b'", "p.toml:2:1: duplicate key"),
+            (
+                "[[rate]]\nday = 2024-01-01\nfrom = 'USD'\nto = 'CNY'\nrate = 7.1",
+                "rate[0].rate: invalid type: floating point `7.1`, expected a decimal as text",
+            ),
+            ("[[rate]]\nday = 2024-01-01\nfrom = 'USD'\nto = 'CNY'", "missing field `rate`"),
+            (
+                "[rfm]\nscoring = 'fixed'",
+                "p.toml:2:11: rfm.scoring: the scoring \"fixed\" needs the edges r_days, f and m",
+            ),
+            (
+                "name = 'x'\n[rfm]\nfrequency = 'days'\nscoring = 'fixed'",
+                "p.toml:4:11: rfm.scoring: the scoring",
+            ),
+            (
+                "[rfm.fixed]\nr_days = [9,2,3,4]\nf = [1,2,3,4]\nm = [1,2,3,4]",
+                "p.toml:1:1: rfm.fixed: each of",
+            ),
+            (
+                "[rfm.fixed]\nr_days = [2,3,4]",
+                "rfm.fixed.r_days: invalid length 3, expected an array of length 4",
+            ),
+            ("[rfm]\nmap = 'own'", "p.toml:2:7: rfm.map: the map \"own\" needs segments"),
+            ("[rfm]\nlookback = '0d'", "p.toml:2:12: rfm.lookback: a look-back window of no length"),
+            ("[rfm.tiers]\nshares = ['0.2', '1.3']", "p.toml:2:10: rfm.tiers.shares: the shares of A"),
+            ("[rfm.tiers]\ncuts = ['1', '2']", "p.toml:2:8: rfm.tiers.cuts: the cut of A is"),
+            ("[rfm]\nmap = 'tiers_abc'\ntiers.by = 'cuts'", "rfm.tiers.by: tiers by \"cuts\" need"),
+            (
+                "[[rfm.segment]]\ncode = 'a'\n[[rfm.segment]]\ncode = 'Vip'",
+                "p.toml:4:8: rfm.segment[1].code: a code begins",
+            ),
+            ("[[rfm.segment]]\ncode = 'a'\nr = [0, 5]", "rfm.segment[0].r: write [low, high] with 1 <= low"),
+        ];
+        for (text, said) in cases {
+            let error = refused(text);
+            assert!(
+                error.starts_with("p.toml:") && error.contains(said),
+                "{text:?}\n  said {error}\n  not  {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_policy_written_out_reads_back_as_itself_with_every_default_in_sight() {
+        let full = "
+            currency = 'CNY'
+            rate = [{day = 2024-01-02, from = 'USD', to = 'CNY', rate = '7.10'}, {day = '2024-01-01', from = 'USD', to = 'CNY', rate = 7}]
+            [rfm]
+            lookback = '2w'
+            map = 'own'
+            [rfm.fixed]
+            r_days = [7, 30, 90, 365]
+            f = [2, 3, 5, 9]
+            m = ['0.50', 1, 2, 3]
+            [[rfm.segment]]
+            code = 'vip'
+            r = [4, 5]";
+        for text in ["", full] {
+            let policy = Policy::parse(text, "").unwrap();
+            let written = policy.to_toml();
+            assert_eq!(Policy::parse(&written, "").unwrap(), policy, "{written}");
+        }
+        let written = Policy::default().to_toml();
+        for default in [
+            "zone = \"UTC\"",
+            "scoring = \"value\"",
+            "map = \"segments_11\"",
+            "average = \"200\"",
+            "cut = \"mean\"",
+        ] {
+            assert!(written.contains(default), "{written}");
+        }
+    }
+
+    #[test]
+    fn the_hash_is_of_what_is_decided_and_not_of_how_it_is_written() {
+        let hash = |text: &str| Policy::parse(text, "").unwrap().hash();
+        assert_eq!(
+            hash(""),
+            hash("name = 'default'\nzone = 'UTC'\n[rfm]\nscoring = 'value'\nfrequency = 'days'")
+        );
+        assert_eq!(hash("[rfm]\nlookback = '2w'"), hash("[rfm]\nlookback = '14d'"));
+        assert_ne!(hash(""), hash("zone = 'Asia/Shanghai'"));
+        assert_eq!(hash("").len(), 64);
+    }
+
+    #[test]
+    fn edges_outlive_a_change_of_name_but_not_of_anything_that_scores_depend_on() {
+        let hash = |text: &str| Policy::parse(text, "").unwrap().rfm().unwrap().policy_hash().to_owned();
+        assert_eq!(hash(""), hash("name = 'other'"));
+        assert_ne!(hash(""), hash("zone = 'Asia/Shanghai'"));
+        assert_ne!(hash(""), hash("[rfm]\nlookback = '1d'"));
+    }
+}

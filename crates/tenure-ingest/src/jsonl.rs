@@ -1,0 +1,30 @@
+//! Lines of interchange JSON.
+
+use serde_json::Value;
+use tenure_core::{Line, LineError, json};
+
+use crate::error::RowError;
+use crate::row_id::{RowKey, Seen};
+use crate::rows::{Draft, Told};
+
+/// Reads one line; `number` is its place in the file.
+pub(crate) fn read(bytes: &[u8], number: u64, namespace: &str, seen: &mut Seen) -> Result<Draft, RowError> {
+    let text = core::str::from_utf8(bytes)
+        .map_err(|error| RowError::Encoding { byte: (error.valid_up_to() as u64).saturating_add(1) })?;
+    let value = json::parse(text).map_err(|mut error| {
+        // The text was one line to the parser; to the reader of the message it stands in a file.
+        error.line = usize::try_from(number).unwrap_or(usize::MAX);
+        LineError::Json(error)
+    })?;
+    let Value::Object(object) = value else { return Err(LineError::Object.into()) };
+    // A null is as an absent field, as the interchange form says.
+    let told = if object.get("id").is_some_and(|id| !id.is_null()) {
+        Told::Own
+    } else {
+        // Counted before the line is understood, so that a line keeps its number when an equal one is mended.
+        let key = RowKey::of_object(&object);
+        Told::Numbered { key, number: seen.number(&key) }
+    };
+    let line = Line::from_object(object, namespace)?;
+    Ok(Draft { id_at: line.occurred_at, line, told })
+}
