@@ -22,11 +22,28 @@
 //! - [`SqliteStore::verify`] follows the hash chain and names the first fact that was altered, removed or moved.
 //! - The file can be read with SQLite's own tools: `SELECT * FROM facts`.
 //!
+//! # Numbers
+//! Processor time a fact in one run on a machine under load, for 1 million facts of 50 000 customers, orders of one
+//! line with a channel and a batch, 240 bytes of file each; only the ratios are worth quoting.
+//!
+//! | work | time | against |
+//! |---|---|---|
+//! | append, 10 000 facts a commit | 5.2 µs | 1.2 times the same inserts without ids looked up, checksums and chain |
+//! | the same, ids without time | 8.3 µs | 1.5 times the same inserts |
+//! | append, one fact a commit | 90 µs | 1.2 times the same inserts |
+//! | append what is known already | 3.6 µs | |
+//! | replay, one thread, a small state | 1.0 µs | 1.8 times a scan that touches the same columns, 1.6 with checksums |
+//! | read through streams | 4.2 µs | 5 times a page |
+//! | verify | 2.6 µs | |
+//!
+//! So import in the order of time, thousands of facts an append, with ids that begin with their time.
+//!
 //! # What this crate does not do
 //! It keeps one log a file. It does not encrypt. The format is number 0, unreleased: later builds refuse it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+mod in_use;
 mod kinds;
 mod open;
 mod options;
@@ -34,9 +51,25 @@ mod read;
 mod row;
 mod schema;
 mod store;
+mod transaction;
 mod verify;
 mod writer;
 
 pub use options::{Durability, Options};
 pub use store::SqliteStore;
 pub use verify::{Verified, VerifyError};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_types_can_be_shown_sent_and_shared() {
+        fn whole<T: core::fmt::Debug + Send + Sync>() {}
+        whole::<Options>();
+        whole::<SqliteStore>();
+        whole::<Verified>();
+        whole::<VerifyError>();
+        whole::<Durability>();
+    }
+}

@@ -11,6 +11,7 @@ use tenure_core::log::FactBlock;
 use tenure_store::{StoreError, Unreadable};
 
 use crate::error::{InStore, Name};
+use crate::in_use;
 use crate::options::{Durability, Options};
 use crate::read::{self, Reader};
 use crate::schema::{APPLICATION_ID, CREATE, FORMAT};
@@ -80,12 +81,25 @@ fn inspect(path: &Path, name: &Name, create: bool) -> Result<Found, StoreError> 
     Ok(Found::Store)
 }
 
-/// Opens a file and gives the writer's connection.
-pub(crate) fn file(path: &Path, options: &Options) -> Result<Connection, StoreError> {
+/// An opened file.
+pub(crate) struct Opened {
+    /// The writer's connection.
+    pub(crate) connection: Connection,
+    /// Whether the file said that somebody writes to it: another handle, or one that was killed.
+    pub(crate) in_use: bool,
+}
+
+/// Opens a file.
+pub(crate) fn file(path: &Path, options: &Options) -> Result<Opened, StoreError> {
     let name = Name::of(path);
     library(&name)?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
     let found = inspect(path, &name, options.create)?;
     let connection = connect(path, options, &name)?;
+    // Until the file is found to be whole, closing it must change nothing.
+    in_use::keep_log(&connection, true);
     durable(&connection, options, &name)?;
     if found == Found::Nothing {
         create(&connection, &name)?;
@@ -104,8 +118,16 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Connection, StoreEr
         let what = format!("a second connection finds its journal mode to be \"{journal}\", not \"wal\"");
         return Err(name.not_safe(&what));
     }
+    let in_use = in_use::is_marked(&second).of(&name)?;
+    if in_use && !has_log && !options.accept_missing_wal {
+        return Err(name.damaged(
+            "it was in use when it was copied or its process ended, and the file ending in -wal with its last \
+             commits is not beside it",
+        ));
+    }
     whole(second, &name)?;
-    Ok(connection)
+    in_use::keep_log(&connection, false);
+    Ok(Opened { connection, in_use })
 }
 
 /// Opens a log in memory.

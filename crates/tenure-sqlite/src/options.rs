@@ -35,6 +35,7 @@ pub struct Options {
     pub(crate) lock_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) create: bool,
+    pub(crate) accept_missing_wal: bool,
 }
 
 impl Default for Options {
@@ -51,6 +52,7 @@ impl Options {
             lock_timeout: Duration::from_secs(10),
             clock: Arc::new(SystemClock),
             create: true,
+            accept_missing_wal: false,
         }
     }
 
@@ -78,5 +80,12 @@ impl Options {
     #[must_use]
     pub fn existing(self) -> Self {
         Self { create: false, ..self }
+    }
+
+    /// Opens a file that is marked as in use although its `-wal` file is gone. That file held the last commits, unless
+    /// another program copied them into the main file: compare the head with what you expect.
+    #[must_use]
+    pub fn accept_missing_wal(self) -> Self {
+        Self { accept_missing_wal: true, ..self }
     }
 }

@@ -78,7 +78,7 @@ CREATE VIEW facts AS
     FROM fact JOIN kind ON kind.ordinal = fact.kind;
 INSERT INTO kind VALUES (1, 'event_voided'), (2, 'identity_merged');
 INSERT INTO head VALUES (1, 0, zeroblob(32), 0);
-INSERT INTO meta VALUES ('format', '0'), ('chain', 'blake3'), ('checksum', 'xxh3');
+INSERT INTO meta VALUES ('format', '0'), ('in_use', 'no'), ('chain', 'blake3'), ('checksum', 'xxh3');
 ";
 
 /// What is read of a fact, in the order of [`Column`](crate::row::Column).

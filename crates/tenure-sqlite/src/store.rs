@@ -14,6 +14,7 @@ use tenure_core::{CustomerId, EventId, Position, Version};
 use tenure_store::{EventStore, Head, StoreError, StreamPage};
 
 use crate::error::Name;
+use crate::in_use;
 use crate::open;
 use crate::options::Options;
 use crate::read::Reader;
@@ -88,10 +89,10 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let name = Name::of(path);
-        let connection = open::file(path, &options)?;
+        let open::Opened { connection, in_use } = open::file(path, &options)?;
         let writer = Arc::new(Mutex::new(Reader::new(connection, name.clone())));
         let source = Source::File { path: path.to_owned(), idle: Mutex::default() };
-        Self::start(name, options, source, writer)
+        Self::start(name, options, source, writer, in_use)
     }
 
     /// A log that lives as long as the handle.
@@ -102,7 +103,7 @@ impl SqliteStore {
         let name = Name::of(Path::new(":memory:"));
         let connection = open::memory(&options, &name)?;
         let only = Arc::new(Mutex::new(Reader::new(connection, name.clone())));
-        Self::start(name, options, Source::Memory(Arc::clone(&only)), only)
+        Self::start(name, options, Source::Memory(Arc::clone(&only)), only, false)
     }
 
     fn start(
@@ -110,6 +111,7 @@ impl SqliteStore {
         options: Options,
         source: Source,
         reader: Arc<Mutex<Reader>>,
+        found_in_use: bool,
     ) -> Result<Self, StoreError> {
         let poisoned = Arc::new(AtomicBool::new(false));
         let (jobs, waiting) = channel();
@@ -119,6 +121,7 @@ impl SqliteStore {
             clock: Arc::clone(&options.clock),
             poisoned: Arc::clone(&poisoned),
             known: None,
+            found_in_use,
             commit: writer::commit,
         };
         let thread = thread::Builder::new()
@@ -191,6 +194,12 @@ impl Drop for SqliteStore {
         if let Some(writer) = self.writer.take() {
             // A panic of the writer was told to whoever waited for it.
             let _ = writer.join();
+        }
+        if self.is_poisoned()
+            && let Source::File { idle, .. } = &self.source
+        {
+            let idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.iter().for_each(|reader| in_use::keep_log(&reader.connection, true));
         }
     }
 }

@@ -211,3 +211,77 @@ fn a_writer_that_holds_the_lock_is_told_and_not_a_raw_text() {
     raw.execute_batch("COMMIT").unwrap();
     append(&store, 1).unwrap();
 }
+
+/// The last commits of an open store stand in its `-wal` file: a copy without it is older, and nothing would show.
+#[test]
+fn a_copy_without_its_write_ahead_log_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("a.db"), directory.path().join("copy.db"));
+    let (log, copied_log) = (directory.path().join("a.db-wal"), directory.path().join("copy.db-wal"));
+    store_of(&path, 3);
+    let store = SqliteStore::open(&path, Options::new()).unwrap();
+    (3..6).for_each(|n| append(&store, n).unwrap());
+    fs::copy(&path, &copy).unwrap();
+    let error = refusal(&copy);
+    assert!(matches!(&error, StoreError::Damaged { what, .. } if what.contains("-wal")), "{error}");
+    let accepted = SqliteStore::open(&copy, Options::new().accept_missing_wal()).unwrap();
+    drop(accepted);
+    // A log that does not fit is kept as it is, and so is the file.
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(&log, &copied_log).unwrap();
+    let raw = Connection::open(&copy).unwrap();
+    raw.execute_batch("PRAGMA wal_autocheckpoint = 0; UPDATE head SET facts = 99").unwrap();
+    let (before, log_before) = (fs::read(&copy).unwrap(), fs::read(&copied_log).unwrap());
+    drop(raw);
+    fs::write(&copy, &before).unwrap();
+    fs::write(&copied_log, &log_before).unwrap();
+    assert!(matches!(refusal(&copy), StoreError::Damaged { .. }));
+    assert_eq!((fs::read(&copy).unwrap(), fs::read(&copied_log).unwrap()), (before, log_before));
+    // With its log it is what a killed process leaves: everything is there, and the mark goes with the next close.
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(&log, &copied_log).unwrap();
+    for _ in 0..2 {
+        let opened = SqliteStore::open(&copy, Options::new()).unwrap();
+        assert_eq!(pollster::block_on(opened.head()).unwrap(), pollster::block_on(store.head()).unwrap());
+        opened.verify(|_, _| std::ops::ControlFlow::Continue(())).unwrap();
+    }
+    assert!(!copied_log.exists(), "the log is copied into the file when the last handle closes");
+    // Two handles: the one that goes takes the mark away, the one that stays sets it again.
+    let second = SqliteStore::open(&path, Options::new()).unwrap();
+    append(&second, 6).unwrap();
+    drop(store);
+    append(&second, 7).unwrap();
+    fs::copy(&path, &copy).unwrap();
+    assert!(matches!(refusal(&copy), StoreError::Damaged { .. }));
+    drop(second);
+    assert_eq!(
+        pollster::block_on(SqliteStore::open(&path, Options::new()).unwrap().head()).unwrap().position.0,
+        8
+    );
+}
+
+/// A log that belongs to another state of the file must not be taken for the newest commits.
+#[test]
+fn a_stale_write_ahead_log_is_refused_or_ignored() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, log) = (directory.path().join("a.db"), directory.path().join("a.db-wal"));
+    let store = SqliteStore::open(&path, Options::new()).unwrap();
+    (0..3).for_each(|n| append(&store, n).unwrap());
+    let stale = fs::read(&log).unwrap();
+    drop(store);
+    let store = SqliteStore::open(&path, Options::new()).unwrap();
+    (3..200).for_each(|n| append(&store, n).unwrap());
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&log, &stale).unwrap();
+    match SqliteStore::open(&path, Options::new()) {
+        Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}"),
+        Ok(store) => {
+            assert_eq!(pollster::block_on(store.head()).unwrap().position.0, 200);
+            store.verify(|_, _| std::ops::ControlFlow::Continue(())).unwrap();
+        }
+    }
+    let _ = fs::remove_file(&log);
+    fs::write(&path, whole).unwrap();
+    assert!(SqliteStore::open(&path, Options::new()).is_ok());
+}

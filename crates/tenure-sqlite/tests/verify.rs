@@ -160,4 +160,12 @@ fn a_removed_fact_is_no_end_of_the_log_and_hides_no_stream() {
     assert!(matches!(error, StoreError::Undecodable { position: Position(8), .. }), "{error:?}");
     let rest = pollster::block_on(store.read(&Read::all().from(Position(8)))).unwrap();
     assert_eq!(rest.facts.len(), 12);
+    // So is a missing tail: the head says how long the log is.
+    raw.execute_batch("DELETE FROM fact WHERE position >= 19").unwrap();
+    let rest = Read::all().from(Position(8));
+    let page = pollster::block_on(store.read(&rest)).unwrap();
+    assert!(!page.is_last(&rest));
+    assert_eq!((page.facts.len(), page.scanned_to), (10, Position(18)));
+    let error = pollster::block_on(store.read(&rest.from(Position(18)))).unwrap_err();
+    assert!(matches!(error, StoreError::Undecodable { position: Position(19), .. }), "{error:?}");
 }

@@ -37,3 +37,23 @@ pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use error::{Source, StoreError, Unreadable};
 pub use memory::MemoryStore;
 pub use replay::{Progress, ReplayError, catch_up, replay, replay_serial};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_types_can_be_shown_sent_and_shared() {
+        fn whole<T: core::fmt::Debug + Send + Sync>() {}
+        whole::<MemoryStore>();
+        whole::<StoreError>();
+        whole::<Head>();
+        whole::<StreamPage>();
+        whole::<LogHash>();
+        whole::<ReplayError>();
+        whole::<Progress>();
+        whole::<ManualClock>();
+        whole::<SystemClock>();
+        whole::<Unreadable>();
+    }
+}
