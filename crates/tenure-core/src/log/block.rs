@@ -145,11 +145,15 @@ impl FactBlock {
 
     #[inline]
     fn lend<'a>(&'a self, row: &Row) -> RecordedView<'a> {
-        let mut start = usize::try_from(row.text_start).unwrap_or(usize::MAX);
+        // One look at the arena for the row, and one for each text that is not empty.
+        let start = usize::try_from(row.text_start).unwrap_or(usize::MAX);
+        let mut rest = self.text.get(start..).unwrap_or_default();
         let [kind_name, subject, channel, actor, data, key, context] = row.text_bytes.map(|bytes| {
-            let end = start.saturating_add(bytes as usize);
-            let text = self.text.get(start..end).unwrap_or_default();
-            start = end;
+            if bytes == 0 {
+                return "";
+            }
+            let (text, after) = rest.split_at_checked(bytes as usize).unwrap_or_default();
+            rest = after;
             text
         });
         let when = |bit: u8| row.present & bit != 0;

@@ -1,5 +1,7 @@
 //! The machine: takes facts in, tries the rules when something may have changed, and looks ahead into silence.
 
+use core::cell::Cell;
+
 use serde::{Deserialize, Serialize};
 
 use super::compile::{Op, Program, Rule, Step};
@@ -189,8 +191,9 @@ impl<'a> Walk<'a> {
         if at > limit || at == NONE {
             return None;
         }
-        if !self.is_critical(at) {
-            self.due = self.next_probe(at);
+        // What was due is a lower bound; mostly the exact instant lies later, and no rule need be tried.
+        self.due = self.next_critical(at - 1);
+        if self.due > at {
             return Some((at, false));
         }
         let fired = self.settle(at, true, sink);
@@ -282,8 +285,9 @@ impl<'a> Walk<'a> {
         self.timed().map(|test| test.probe_after(self.memory, self.spot, at)).min().unwrap_or(NONE)
     }
 
-    fn is_critical(&self, at: i64) -> bool {
-        self.timed().any(|test| test.flips_at(self.memory, self.spot, at))
+    /// The first critical instant after `at`.
+    fn next_critical(&self, at: i64) -> i64 {
+        self.timed().map(|test| test.flip_after(self.memory, self.spot, at)).min().unwrap_or(NONE)
     }
 }
 
@@ -309,12 +313,12 @@ impl StageMachine {
         self.program.texts.len()
     }
 
-    pub(super) fn walk<'a>(&'a self, state: &'a StageState) -> Walk<'a> {
+    pub(super) fn walk<'a>(&'a self, state: &'a StageState, found: &'a Cell<Option<(usize, i64)>>) -> Walk<'a> {
         let pending = state.flags & PENDING != 0;
         let first = state.flags & FIRST != 0;
         Walk {
             program: &self.program,
-            memory: Memory { words: &state.words, keyed: &state.keyed },
+            memory: Memory { words: &state.words, keyed: &state.keyed, found },
             // The facts of the first instant are not later than the entry into the first stage.
             spot: Spot { since: state.since, rule: state.rule, stage: state.stage, moved: first },
             pending: if pending { state.at } else { NEVER },
@@ -328,7 +332,7 @@ impl StageMachine {
     /// All changes up to and with an instant that a state does not hold yet: at its last instant, and by silence.
     pub(super) fn changes_until<S: Sink>(&self, state: &StageState, until: Timestamp, sink: &mut S) {
         if state.started() {
-            self.walk(state).advance(until.as_micros(), sink);
+            self.walk(state, &Cell::new(None)).advance(until.as_micros(), sink);
         }
     }
 
@@ -356,7 +360,8 @@ impl StageMachine {
 
     /// Settles all that lies before an instant and makes it the current one.
     fn arrive<S: Sink>(&self, state: &mut StageState, at: i64, sink: &mut S) {
-        let mut walk = self.walk(state);
+        let found = Cell::new(None);
+        let mut walk = self.walk(state, &found);
         walk.advance(at - 1, sink);
         let Walk { spot, due, retry, .. } = walk;
         (state.since, state.rule, state.stage) = (spot.since, spot.rule, spot.stage);
@@ -551,7 +556,8 @@ impl Projection for StageMachine {
         if !state.started() {
             return None;
         }
-        let mut walk = self.walk(state);
+        let found = Cell::new(None);
+        let mut walk = self.walk(state, &found);
         walk.advance(as_of.as_micros(), &mut ());
         self.stage_view(walk.spot)
     }
@@ -560,7 +566,8 @@ impl Projection for StageMachine {
         if !state.started() {
             return None;
         }
-        let mut walk = self.walk(state);
+        let found = Cell::new(None);
+        let mut walk = self.walk(state, &found);
         walk.settle_pending(NONE, &mut ());
         while let Some((at, fired)) = walk.step(NONE, &mut ()) {
             if fired && at > after.as_micros() {

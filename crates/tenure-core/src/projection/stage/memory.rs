@@ -173,30 +173,33 @@ pub(super) fn beat(words: &mut [i64], gaps: u8, zone: Zone, at: Timestamp) {
 pub(super) fn cadence(words: &[i64]) -> Option<i64> {
     let [_, place, ring @ ..] = words else { return None };
     let len = usize::try_from(*place >> 8 & 0xff).ok().filter(|len| *len >= 3)?;
-    let mut gaps = [u32::MAX; 34];
     let halves = ring.iter().flat_map(|word| {
         let word = word.cast_unsigned();
         #[expect(clippy::cast_possible_truncation, reason = "the two halves of a word")]
         let halves = [word as u32, (word >> 32) as u32];
         halves
     });
-    for (to, gap) in gaps.iter_mut().zip(halves.take(len)) {
-        *to = gap;
-    }
-    let gaps = gaps.get(..len)?;
-    lower_median(gaps).map(|gap| i64::from(gap).saturating_mul(MICROS_PER_DAY))
+    let gaps = halves.take(len);
+    let median = if len <= 16 { lower_median::<16>(gaps, len) } else { lower_median::<34>(gaps, len) };
+    median.map(|gap| i64::from(gap).saturating_mul(MICROS_PER_DAY))
 }
 
-/// The lower median of a few numbers; none of none. The one that has at most half of the others below it and itself
-/// reaches half: found by counting, because at this length a sort costs more in mispredicted branches.
-fn lower_median(numbers: &[u32]) -> Option<u32> {
-    let rank = numbers.len().checked_sub(1)? / 2;
-    let place = |candidate: u32| {
-        let below: usize = numbers.iter().map(|number| usize::from(*number < candidate)).sum();
-        let not_above: usize = numbers.iter().map(|number| usize::from(*number <= candidate)).sum();
+/// The lower median of the first `len` numbers, at most `N`; none of none. It is the one that has at most half of the
+/// others below it, and reaches half with itself: found by counting over a fixed length, because at this size a sort
+/// costs more in mispredicted branches.
+fn lower_median<const N: usize>(numbers: impl Iterator<Item = u32>, len: usize) -> Option<u32> {
+    let rank = u32::try_from(len.checked_sub(1)? / 2).ok()?;
+    // What stands behind the numbers is above them, or equal and behind the middle.
+    let mut padded = [u32::MAX; N];
+    for (to, number) in padded.iter_mut().zip(numbers) {
+        *to = number;
+    }
+    let is_median = |candidate: u32| {
+        let below: u32 = padded.iter().map(|number| u32::from(*number < candidate)).sum();
+        let not_above: u32 = padded.iter().map(|number| u32::from(*number <= candidate)).sum();
         below <= rank && rank < not_above
     };
-    numbers.iter().copied().find(|candidate| place(*candidate))
+    padded.iter().copied().take(len).find(|candidate| is_median(*candidate))
 }
 
 /// What a fact's body says of an instant.
@@ -247,10 +250,11 @@ mod tests {
                     .collect();
                 let mut sorted = numbers.clone();
                 sorted.sort_unstable();
-                assert_eq!(lower_median(&numbers), sorted.get((len - 1) / 2).copied(), "{numbers:?}");
+                let median = lower_median::<34>(numbers.iter().copied(), len);
+                assert_eq!(median, sorted.get((len - 1) / 2).copied(), "{numbers:?}");
             }
         }
-        assert_eq!(lower_median(&[]), None);
+        assert_eq!(lower_median::<16>([].into_iter(), 0), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Single conditions, compiled: whether one holds at an instant, and when silence alone turns it round.
 
+use core::cell::Cell;
+
 use super::memory::{self, Class, Keyed, NEVER, NONE};
 use crate::time::Timestamp;
 
@@ -8,6 +10,8 @@ use crate::time::Timestamp;
 pub(super) struct Memory<'a> {
     pub words: &'a [i64],
     pub keyed: &'a [Keyed],
+    /// The cadence found last: what is remembered does not change while one looks, so it is found once.
+    pub found: &'a Cell<Option<(usize, i64)>>,
 }
 
 /// Where a customer stands.
@@ -81,6 +85,20 @@ impl Memory<'_> {
         self.words.get(slot).copied().unwrap_or(NEVER)
     }
 
+    /// The cadence kept in so many words; none with too few gaps.
+    fn cadence(&self, rhythm: usize, words: usize) -> Option<i64> {
+        let found = match self.found.get() {
+            Some((place, found)) if place == rhythm => found,
+            _ => {
+                let words = self.words.get(rhythm..rhythm + words).unwrap_or_default();
+                let found = memory::cadence(words).unwrap_or(NEVER);
+                self.found.set(Some((rhythm, found)));
+                found
+            }
+        };
+        (found != NEVER).then_some(found)
+    }
+
     fn active(&self, class: Class, complaint: bool, at: i64) -> bool {
         let on = |one: &Keyed| one.class == class && one.begin <= at && at < one.end;
         self.keyed.iter().any(|one| on(one) && (one.complaint || !complaint))
@@ -137,8 +155,7 @@ impl Test {
     /// How long silence must last, by the customer's cadence.
     fn threshold(&self, memory: Memory<'_>) -> i64 {
         let Self::Rhythm { rhythm, words, default, thousandths, min, max, .. } = *self else { return NONE };
-        let words = memory.words.get(rhythm..rhythm + words).unwrap_or_default();
-        let cadence = memory::cadence(words).unwrap_or(default);
+        let cadence = memory.cadence(rhythm, words).unwrap_or(default);
         // In two parts, for the product may not fit; beyond that it is more than any `max`.
         let whole = (cadence / 1_000).saturating_mul(thousandths);
         let rest = (cadence % 1_000).saturating_mul(thousandths) / 1_000;
