@@ -455,12 +455,20 @@ fn expr_of(condition: &Condition, test: &impl Fn(&Condition) -> u16) -> Expr {
 }
 
 impl Expr {
-    /// Whether it holds.
+    /// Whether it holds. Most conditions are a single test, which is tried on the spot.
+    #[inline]
     pub(super) fn holds(&self, tests: &[Test], memory: Memory<'_>, spot: Spot, at: i64) -> bool {
         match self {
             Self::Test(test) => {
                 tests.get(usize::from(*test)).is_some_and(|test| test.holds(memory, spot, at))
             }
+            composed => composed.holds_composed(tests, memory, spot, at),
+        }
+    }
+
+    fn holds_composed(&self, tests: &[Test], memory: Memory<'_>, spot: Spot, at: i64) -> bool {
+        match self {
+            Self::Test(_) => self.holds(tests, memory, spot, at),
             Self::All(parts) => parts.iter().all(|part| part.holds(tests, memory, spot, at)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(tests, memory, spot, at)),
             Self::Not(part) => !part.holds(tests, memory, spot, at),

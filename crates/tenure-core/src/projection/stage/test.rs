@@ -153,6 +153,7 @@ impl Test {
     }
 
     /// How long silence must last, by the customer's cadence.
+    #[inline(never)]
     fn threshold(&self, memory: Memory<'_>) -> i64 {
         let Self::Rhythm { rhythm, words, default, thousandths, min, max, .. } = *self else { return NONE };
         let cadence = memory.cadence(rhythm, words).unwrap_or(default);
