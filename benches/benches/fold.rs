@@ -61,13 +61,13 @@ fn main() {
 const LATE: Timestamp = Timestamp::MAX;
 
 fn walk(facts: &FactBlock) -> i64 {
-    facts.iter().filter_map(|fact| fact.event.amount).fold(0_i64, |sum, money| sum.wrapping_add(money.minor))
+    facts.events().filter_map(|fact| fact.amount).fold(0_i64, |sum, money| sum.wrapping_add(money.minor))
 }
 
 fn fold(facts: &FactBlock) -> u64 {
     let projection = standard();
     let mut orders = 0;
-    fold_sorted(&projection, facts.iter().map(|fact| fact.event), |_, state| {
+    fold_sorted(&projection, facts.events(), |_, state| {
         let (stage, rfm) = projection.view(black_box(&state), LATE);
         orders += stage.map_or(0, |stage| u64::from(stage.stage.0))
             + rfm.values.map_or(0, |values| values.frequency);

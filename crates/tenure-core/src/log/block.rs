@@ -130,6 +130,11 @@ impl FactBlock {
         self.rows.iter().map(|row| self.lend(row))
     }
 
+    /// The facts in their order, without the places that a store gave them: what a fold reads.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = EventView<'_>> + ExactSizeIterator {
+        self.rows.iter().map(|row| Self::event(row, self.texts(row)))
+    }
+
     /// The places of the facts by customer and, within one, in canonical order: what sorts facts that came in any
     /// order. Equal for equal sets of facts.
     pub fn canonical_order(&self) -> Vec<usize> {
@@ -143,39 +148,50 @@ impl FactBlock {
         order.into_iter().map(|(.., index)| index).collect()
     }
 
+    /// The first `N` texts of a row: one look at the arena, and one more for each text that is not empty.
     #[inline]
-    fn lend<'a>(&'a self, row: &Row) -> RecordedView<'a> {
-        // One look at the arena for the row, and one for each text that is not empty.
+    fn texts<const N: usize>(&self, row: &Row) -> [&str; N] {
         let start = usize::try_from(row.text_start).unwrap_or(usize::MAX);
         let mut rest = self.text.get(start..).unwrap_or_default();
-        let [kind_name, subject, channel, actor, data, key, context] = row.text_bytes.map(|bytes| {
-            if bytes == 0 {
-                return "";
+        let mut bytes = row.text_bytes.iter();
+        core::array::from_fn(|_| match bytes.next() {
+            None | Some(0) => "",
+            Some(bytes) => {
+                let (text, after) = rest.split_at_checked(*bytes as usize).unwrap_or_default();
+                rest = after;
+                text
             }
-            let (text, after) = rest.split_at_checked(bytes as usize).unwrap_or_default();
-            rest = after;
-            text
-        });
+        })
+    }
+
+    #[inline]
+    fn event<'a>(row: &Row, [kind_name, subject, channel, actor, data]: [&'a str; 5]) -> EventView<'a> {
         let when = |bit: u8| row.present & bit != 0;
+        EventView {
+            id: row.id,
+            customer: row.customer,
+            occurred_at: row.occurred_at,
+            kind: row.kind,
+            kind_name: if row.kind == Kind::Foreign { kind_name } else { row.kind.name() },
+            subject: when(SUBJECT).then_some(subject),
+            amount: row.currency.map(|currency| Money::from_minor(row.minor, currency)),
+            number: when(NUMBER).then_some(row.number),
+            channel: when(CHANNEL).then_some(channel),
+            actor: when(ACTOR).then_some(actor),
+            data,
+        }
+    }
+
+    #[inline]
+    fn lend<'a>(&'a self, row: &Row) -> RecordedView<'a> {
+        let [kind_name, subject, channel, actor, data, key, context] = self.texts(row);
         RecordedView {
-            event: EventView {
-                id: row.id,
-                customer: row.customer,
-                occurred_at: row.occurred_at,
-                kind: row.kind,
-                kind_name: if row.kind == Kind::Foreign { kind_name } else { row.kind.name() },
-                subject: when(SUBJECT).then_some(subject),
-                amount: row.currency.map(|currency| Money::from_minor(row.minor, currency)),
-                number: when(NUMBER).then_some(row.number),
-                channel: when(CHANNEL).then_some(channel),
-                actor: when(ACTOR).then_some(actor),
-                data,
-            },
+            event: Self::event(row, [kind_name, subject, channel, actor, data]),
             position: row.position,
             version: row.version,
             recorded_at: row.recorded_at,
             schema: row.schema,
-            customer_key: when(KEY).then_some(key),
+            customer_key: (row.present & KEY != 0).then_some(key),
             context,
         }
     }

@@ -359,6 +359,7 @@ impl StageMachine {
     }
 
     /// Settles all that lies before an instant and makes it the current one.
+    #[inline]
     fn arrive<S: Sink>(&self, state: &mut StageState, at: i64, sink: &mut S) {
         let found = Cell::new(None);
         let mut walk = self.walk(state, &found);

@@ -180,19 +180,19 @@ pub(super) fn cadence(words: &[i64]) -> Option<i64> {
 /// The lower median of the first `len` half words, at most `N`; none of none. It is the one that has at most half of
 /// the others below it, and reaches half with itself: found by counting over a fixed length, because at this size a
 /// sort costs more in mispredicted branches.
-fn lower_median<const N: usize>(ring: &[i64], len: usize) -> Option<u32> {
-    let rank = u32::try_from(len.checked_sub(1)? / 2).ok()?;
-    let mut numbers = [u32::MAX; N];
+fn lower_median<const N: usize>(ring: &[i64], len: usize) -> Option<i32> {
+    let rank = i32::try_from(len.checked_sub(1)? / 2).ok()?;
+    // Signed, because that is what processors compare several of at once.
+    let mut numbers = [i32::MAX; N];
     for (pair, word) in numbers.chunks_exact_mut(2).zip(ring) {
-        let word = word.cast_unsigned();
         #[expect(clippy::cast_possible_truncation, reason = "the two halves of a word")]
-        pair.copy_from_slice(&[word as u32, (word >> 32) as u32]);
+        pair.copy_from_slice(&[*word as i32, (*word >> 32) as i32]);
     }
     // What stands behind the numbers is above them, or equal and behind the middle.
-    numbers.iter_mut().skip(len).for_each(|number| *number = u32::MAX);
-    let is_median = |candidate: u32| {
-        let below: u32 = numbers.iter().map(|number| u32::from(*number < candidate)).sum();
-        let not_above: u32 = numbers.iter().map(|number| u32::from(*number <= candidate)).sum();
+    numbers.iter_mut().skip(len).for_each(|number| *number = i32::MAX);
+    let is_median = |candidate: i32| {
+        let below: i32 = numbers.iter().map(|number| i32::from(*number < candidate)).sum();
+        let not_above: i32 = numbers.iter().map(|number| i32::from(*number <= candidate)).sum();
         below <= rank && rank < not_above
     };
     numbers.iter().copied().take(len).find(|candidate| is_median(*candidate))
@@ -238,15 +238,15 @@ mod tests {
         let mut random = 1_u32;
         for len in 1..=33 {
             for _ in 0..50 {
-                let numbers: Vec<u32> = (0..len)
+                let numbers: Vec<i32> = (0..len)
                     .map(|_| {
                         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                        random >> 28
+                        i32::try_from(random >> 28).unwrap()
                     })
                     .collect();
                 let mut sorted = numbers.clone();
                 sorted.sort_unstable();
-                let word = |pair: &[u32]| {
+                let word = |pair: &[i32]| {
                     i64::from(pair[0]) | i64::from(pair.get(1).copied().unwrap_or(7)) << 32
                 };
                 let ring: Vec<i64> = numbers.chunks(2).map(word).collect();
