@@ -3,6 +3,7 @@
 use super::condition::{Condition, CountScope, Flag, Threshold, Which};
 use super::memory::{self, Class, NEVER};
 use super::policy::{CadencePolicy, StagePolicy};
+use super::quiet::quiet;
 use super::test::{Memory, Spot, Test};
 use crate::event::{Kind, Survey};
 use crate::money::Currency;
@@ -35,6 +36,8 @@ pub(super) struct OutOf {
     pub rules: Vec<Rule>,
     /// The tests in them that silence can turn round, each once.
     pub timed: Vec<u16>,
+    /// The kinds whose facts cannot make one of them hold.
+    pub quiet: KindSet,
 }
 
 /// A rule as one stage sees it.
@@ -164,11 +167,17 @@ impl Program {
             })
             .collect();
         let mut relevant = KindSet::default();
-        for (kind, _) in kinds.zip(&ops).filter(|(_, ops)| !ops.is_empty()) {
+        for (kind, _) in kinds.clone().zip(&ops).filter(|(_, ops)| !ops.is_empty()) {
             relevant.insert(kind);
         }
-        let stages =
-            (0..policy.stages().len()).map(|place| stage_of(policy, place, &leaves, &tests)).collect();
+        let by_kind: Vec<(Kind, &[Op])> = kinds.zip(ops.iter().map(|ops| &**ops)).collect();
+        let stages = (0..policy.stages().len())
+            .map(|place| {
+                let mut out_of = stage_of(policy, place, &leaves, &tests);
+                out_of.quiet = quiet(&out_of.rules, &tests, &by_kind);
+                out_of
+            })
+            .collect();
         Self {
             init: init.into(),
             ops: ops.into(),

@@ -11,6 +11,7 @@ use super::test::{Memory, Spot, Test};
 use super::timeline::ConditionIx;
 use crate::event::EventView;
 use crate::fold::{Fingerprint, Projection};
+use crate::select::KindSet;
 use crate::time::Timestamp;
 
 /// How often silence can move a customer between two facts. A policy that goes round in circles by time alone stops
@@ -92,6 +93,8 @@ const STARTED: u8 = 1;
 const PENDING: u8 = 2;
 /// That instant is the customer's first.
 const FIRST: u8 = 4;
+/// One of those facts may have made a rule hold, so the rules are to be tried, and not the next instant alone found.
+const AWAKE: u8 = 8;
 
 /// A change as the machine sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,6 +156,8 @@ pub(super) struct Walk<'a> {
     /// The instant whose facts wait for the rules; [`NEVER`] if none do.
     pending: i64,
     first: bool,
+    /// Whether those facts may have made a rule hold.
+    awake: bool,
     /// When no facts wait: the next instant that is critical or has to be looked at, not later than the next
     /// critical one.
     due: i64,
@@ -177,7 +182,11 @@ impl<'a> Walk<'a> {
                 return false;
             }
             let at = self.pending;
-            self.settle(at, false, sink);
+            if self.awake {
+                self.settle(at, false, sink);
+            } else {
+                self.due = self.next_probe(at);
+            }
             self.pending = NEVER;
             self.first = false;
         }
@@ -309,11 +318,21 @@ impl StageMachine {
         self.program.texts.get(usize::from(condition.0)).map_or("", |text| text)
     }
 
+    /// The kinds whose facts cannot make a rule out of a stage hold.
+    #[inline]
+    pub(super) fn quiet(&self, stage: StageIx) -> KindSet {
+        self.program.stages.get(usize::from(stage.0)).map_or_else(KindSet::default, |out_of| out_of.quiet)
+    }
+
     pub(super) fn conditions(&self) -> usize {
         self.program.texts.len()
     }
 
-    pub(super) fn walk<'a>(&'a self, state: &'a StageState, found: &'a Cell<Option<(usize, i64)>>) -> Walk<'a> {
+    pub(super) fn walk<'a>(
+        &'a self,
+        state: &'a StageState,
+        found: &'a Cell<Option<(usize, i64)>>,
+    ) -> Walk<'a> {
         let pending = state.flags & PENDING != 0;
         let first = state.flags & FIRST != 0;
         Walk {
@@ -323,6 +342,7 @@ impl StageMachine {
             spot: Spot { since: state.since, rule: state.rule, stage: state.stage, moved: first },
             pending: if pending { state.at } else { NEVER },
             first,
+            awake: state.flags & AWAKE != 0,
             due: state.wake,
             retry: false,
             silent: 0,
@@ -349,11 +369,12 @@ impl StageMachine {
                 self.arrive(state, at, sink);
             }
         } else {
-            state.flags = STARTED | PENDING | FIRST;
+            state.flags = STARTED | PENDING | FIRST | AWAKE;
             (state.at, state.since, state.wake) = (at, at, at);
         }
-        if relevant && self.record(state, fact) && state.flags & PENDING == 0 {
-            state.flags |= PENDING;
+        if relevant && self.record(state, fact) {
+            let awake = !self.quiet(StageIx(state.stage)).holds(fact.kind);
+            state.flags |= if awake { PENDING | AWAKE } else { PENDING };
             state.wake = state.at;
         }
     }
@@ -376,7 +397,7 @@ impl StageMachine {
         state.at = at;
         // One that coincides with a critical instant is tried with it.
         let pending = retry || due == at;
-        state.flags = if pending { STARTED | PENDING } else { STARTED };
+        state.flags = if pending { STARTED | PENDING | AWAKE } else { STARTED };
         state.wake = if pending { at } else { due };
     }
 
@@ -591,7 +612,7 @@ impl Projection for StageMachine {
         state.words.len() == self.program.init.len()
             && usize::from(state.stage) < self.policy.stages().len()
             && (state.rule == NO_RULE || usize::from(state.rule) < self.policy.rules().len())
-            && state.flags & !(STARTED | PENDING | FIRST) == 0
+            && state.flags & !(STARTED | PENDING | FIRST | AWAKE) == 0
             && (pending || state.flags & FIRST == 0)
             && known(state.at)
             && known(state.since)

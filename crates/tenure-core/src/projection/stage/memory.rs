@@ -246,9 +246,8 @@ mod tests {
                     .collect();
                 let mut sorted = numbers.clone();
                 sorted.sort_unstable();
-                let word = |pair: &[i32]| {
-                    i64::from(pair[0]) | i64::from(pair.get(1).copied().unwrap_or(7)) << 32
-                };
+                let word =
+                    |pair: &[i32]| i64::from(pair[0]) | i64::from(pair.get(1).copied().unwrap_or(7)) << 32;
                 let ring: Vec<i64> = numbers.chunks(2).map(word).collect();
                 let median = lower_median::<34>(&ring, len);
                 assert_eq!(median, sorted.get((len - 1) / 2).copied(), "{numbers:?}");

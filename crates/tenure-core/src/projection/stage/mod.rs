@@ -44,6 +44,7 @@ mod memory;
 mod outlook;
 mod policy;
 mod presets;
+mod quiet;
 mod test;
 mod timeline;
 

@@ -1,0 +1,95 @@
+//! Which facts cannot wake the rules out of a stage: an order makes nobody silent, so where silence alone leads out of
+//! a stage no rule need be tried for it.
+
+use super::compile::{Expr, Op, Rule, Step};
+use super::test::Test;
+use crate::event::Kind;
+use crate::select::KindSet;
+
+/// The kinds whose facts cannot make any of the rules hold that did not hold before.
+pub(super) fn quiet(rules: &[Rule], tests: &[Test], ops: &[(Kind, &[Op])]) -> KindSet {
+    let mut quiet = KindSet::default();
+    for (kind, ops) in ops {
+        if rules.iter().all(|rule| ops.iter().all(|op| !may_wake(rule, tests, op))) {
+            quiet.insert(*kind);
+        }
+    }
+    quiet
+}
+
+fn may_wake(rule: &Rule, tests: &[Test], op: &Op) -> bool {
+    let denies = has_not(&rule.when);
+    let mut tests = rule.tests.iter().filter_map(|test| tests.get(usize::from(*test)));
+    match op {
+        Op::Select { steps, .. } => {
+            let touched: Vec<_> = steps.iter().map(slots).collect();
+            tests.any(|test| {
+                let reads = reads(test);
+                let overlap = touched.iter().any(|slots| reads.start < slots.end && slots.start < reads.end);
+                overlap && (denies || !only_falls(test))
+            })
+        }
+        // An order takes a confirmed churn back.
+        Op::Churn { slot, on: false } => tests.any(|test| {
+            matches!(test, Test::Latch { slot: read, inverted } if read == slot && (denies || *inverted))
+        }),
+        // Of the others it is not known.
+        _ => true,
+    }
+}
+
+fn has_not(expr: &Expr) -> bool {
+    match expr {
+        Expr::Test(_) => false,
+        Expr::All(parts) | Expr::Any(parts) => parts.iter().any(has_not),
+        Expr::Not(_) => true,
+    }
+}
+
+/// Whether a fact that it looks at can make it false, but not true.
+const fn only_falls(test: &Test) -> bool {
+    matches!(test, Test::Rhythm { .. } | Test::Age { less: false, .. })
+}
+
+type Slots = core::ops::Range<usize>;
+
+const fn slots(step: &Step) -> Slots {
+    match *step {
+        Step::First { slot } | Step::Count { slot, .. } => slot..slot + 1,
+        Step::Latest { slot, n } => slot..slot + n,
+        Step::Sum { slot, .. } => slot..slot + 2,
+        Step::Rhythm { slot, words } => slot..slot + words,
+    }
+}
+
+/// The words that a test reads, where facts that match a selector write them; none of the others.
+const fn reads(test: &Test) -> Slots {
+    match *test {
+        Test::Window { slot, .. }
+        | Test::Total { slot, .. }
+        | Test::SinceStage { slot, .. }
+        | Test::Age { slot, .. }
+        | Test::Rhythm { slot, .. } => slot..slot + 1,
+        Test::Sum { slot, .. } => slot..slot + 2,
+        Test::InStage(_) | Test::Active(_) | Test::Complaint | Test::Latch { .. } | Test::Score { .. } => {
+            0..0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{StageMachine, StagePolicy};
+    use super::*;
+
+    #[test]
+    fn an_order_wakes_nobody_who_is_loyal_and_everybody_who_is_at_risk() {
+        let machine = StageMachine::new(StagePolicy::retail().unwrap());
+        let quiet = |stage: &str, kind| machine.quiet(machine.policy().find(stage).unwrap()).holds(kind);
+        assert!(quiet("loyal", Kind::OrderPlaced));
+        for stage in ["prospect", "new", "active", "at_risk", "churned", "won_back"] {
+            assert!(!quiet(stage, Kind::OrderPlaced), "{stage}");
+        }
+        assert!(!quiet("loyal", Kind::ChurnConfirmed));
+    }
+}
