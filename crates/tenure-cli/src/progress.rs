@@ -35,6 +35,11 @@ impl Progress {
         self.0.set_position(position);
     }
 
+    /// Says something without tearing the bar.
+    pub fn aside(&self, say: impl FnOnce()) {
+        self.0.suspend(say);
+    }
+
     /// Says how long the work is, where that turned out later.
     pub fn of(&self, total: u64) {
         self.0.set_length(total);
