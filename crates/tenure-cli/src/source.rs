@@ -162,6 +162,10 @@ impl From<StoreError> for CliError {
             _ => Self::store(&error),
         };
         match error.hint() {
+            // There is no option for the time-out.
+            _ if matches!(error, StoreError::Locked { .. }) => {
+                told.hint("wait until the other writer is done, then try again")
+            }
             Some(hint) => told.hint(hint),
             None => told,
         }

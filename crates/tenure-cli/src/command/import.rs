@@ -476,16 +476,19 @@ impl Import<'_> {
                 self.summary.taken_back += 1;
             }
         }
-        let own: Vec<&Fact> =
-            self.waiting.iter().map(|(_, fact)| fact).filter(|fact| !fact.own_id()).collect();
+        // What was taken back, here or there, does not count twice.
+        let counts = |id, fact: &Fact| !self.corrections.is_voided(id, fact.event.customer().id());
+        let own: Vec<&Fact> = self
+            .waiting
+            .iter()
+            .map(|(_, fact)| fact)
+            .filter(|fact| !fact.own_id() && counts(fact.event.id(), fact))
+            .collect();
         for batch in &self.others {
             let ids: Vec<_> = own.iter().map(|fact| fact.id_under(batch)).collect();
             let known = source::known(store, &ids)?;
-            let both = own.iter().zip(&ids).zip(known).filter(|((fact, id), known)| {
-                // What was taken back there does not count twice.
-                *known && !self.corrections.is_voided(**id, fact.event.customer().id())
-            });
-            let both = both.count() as u64;
+            let both = own.iter().zip(&ids).zip(known);
+            let both = both.filter(|((fact, id), known)| *known && counts(**id, fact)).count() as u64;
             if both > 0 {
                 *self.summary.elsewhere.entry(batch.clone()).or_default() += both;
             }

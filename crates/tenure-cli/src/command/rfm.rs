@@ -82,6 +82,9 @@ pub fn answer(question: &Question, since: Option<&str>, talk: Talk) -> Result<An
     if let Some(moves) = &moves {
         answer.tables.push(moves_table(&question.policy.rfm, moves, talk));
     }
+    if result.counts.scored + result.counts.unscored == 0 {
+        answer.notes.push(w.nobody.into());
+    }
     if result.counts.unscored > 0 {
         answer.notes.push(fill(w.unscored, &[&result.counts.unscored]));
     }

@@ -122,9 +122,7 @@ pub fn answer(question: &Question, asked: &Asked, talk: Talk) -> Result<Answer, 
         answer.tables.push(matrix_table(policy, since, matrix, talk));
     }
     if let (Some(within), Some(soon)) = (asked.within, &soon) {
-        let (table, more) = soon_table(policy, within, soon, talk);
-        answer.tables.push(table);
-        answer.notes.extend(more);
+        answer.tables.push(soon_table(policy, within, soon, talk));
     }
     answer.tables.extend(dwell.map(|dwell| dwell_table(policy, &dwell, talk)));
     answer.tables.extend(flows.map(|flows| flow_table(policy, &flows, talk)));
@@ -199,13 +197,8 @@ pub fn matrix_table(policy: &StagePolicy, since: Timestamp, matrix: &[MatrixCell
     table
 }
 
-/// Who enters `at_risk` soon: the first of them, and a word of how many more there are.
-pub fn soon_table(
-    policy: &StagePolicy,
-    within: Duration,
-    soon: &[Entrant],
-    talk: Talk,
-) -> (Table, Option<String>) {
+/// Who enters `at_risk` soon: the first of them, and how many more there are.
+pub fn soon_table(policy: &StagePolicy, within: Duration, soon: &[Entrant], talk: Talk) -> Table {
     const SHOWN: usize = 10;
     let w = talk.words();
     let columns = [("customer", w.customer), ("at", w.at), ("from", w.from)];
@@ -217,7 +210,10 @@ pub fn soon_table(
         table.push(vec![entrant.customer.as_str().into(), Cell::At(entrant.at), from]);
     }
     let more = soon.len().saturating_sub(SHOWN);
-    (table, (more > 0).then(|| fill(w.plus_more, &[&more])))
+    if more > 0 {
+        table.push(vec![fill(w.plus_more, &[&more]).into(), Cell::Empty, Cell::Empty]);
+    }
+    table
 }
 
 fn dwell_table(policy: &StagePolicy, dwell: &[DwellRow], talk: Talk) -> Table {

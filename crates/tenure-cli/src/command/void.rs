@@ -78,11 +78,11 @@ pub fn run(args: &args::Void, talk: Talk) -> Result<ExitCode, CliError> {
     let w = talk.words();
     let voided = targets.len();
     if matches!(args.format, Format::Json | Format::Jsonl) {
-        let summary = json!({"event": args.event, "batch": args.batch, "voided": voided, "known": before});
+        let summary = json!({"event": args.event, "batch": args.batch, "voided": voided, "already": before});
         print(&format!("{summary}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new("", &[("voided", w.voided), ("known", w.already_void)]);
+    let mut table = Table::new("", &[("voided", w.voided), ("already", w.already_void)]);
     table.push(vec![voided.into(), before.into()]);
     Answer::of_table(table).print(args.format)?;
     Ok(ExitCode::SUCCESS)
