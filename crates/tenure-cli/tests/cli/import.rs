@@ -15,9 +15,14 @@ fn mixed() -> String {
         + &order("eve", "2024-01-06T00:00:00Z", 100).replace("\"minor\":100", "\"minor\":1.5")
 }
 
+/// Runs an import and gives exit code and summary, in which every row is one thing.
 fn imported(place: &Place, line: &str) -> (Option<i32>, Value) {
     let ran = place.run(format!("import {line} --format json").split_whitespace());
-    (ran.code, serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}")))
+    let summary: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    let sum: u64 =
+        ["imported", "known", "duplicates", "bad"].iter().map(|part| summary[part].as_u64().unwrap()).sum();
+    assert_eq!(summary["rows"], sum, "{summary}");
+    (ran.code, summary)
 }
 
 #[test]
@@ -126,7 +131,7 @@ fn strict_leaves_no_trace_of_a_file_that_the_store_refuses() {
     assert!(ran.err.contains("taken by a fact with another content"), "{}", ran.err);
     assert_eq!(place.line("log --store s.db --ids").lines().count(), 1);
     // The key is free for an import of another form.
-    place.write("c.csv", "sample_id,date,cds,cents\n");
+    place.write("c.csv", "sample_id,date,cds,amount_usd\n");
     place.line("import c.csv --map cdnow --store s.db --batch x");
 }
 

@@ -1,4 +1,10 @@
 //! The built command line, as people and programs use it: bytes in, bytes and exit code out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, outside the test functions"
+)]
 
 mod answers;
 mod demo;
