@@ -103,6 +103,10 @@ words! {
     same_id: "one id, two contents", "同一 ID 内容不同";
     other_problem: "other", "其他";
     duplicates: "Duplicate rows", "重复行";
+    read: "Read", "已读取";
+    folding: "folding", "折叠";
+    importing: "importing", "导入";
+    verifying: "verifying", "校验";
     bad_rows: "Bad rows", "错误行";
     rows: "Rows", "行数";
     elsewhere: "Rows also in another batch", "与其他批次重合的行";

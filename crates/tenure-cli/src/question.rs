@@ -65,7 +65,7 @@ impl Question {
     where
         P: Projection + Clone + Send + Sync,
     {
-        self.source.fold(projection, self.cut(), self.threads, talk.quiet)
+        self.source.fold(projection, self.cut(), self.threads, talk)
     }
 
     /// The instant to answer for: what was asked, else the latest fact; none without facts.
@@ -83,11 +83,11 @@ impl Question {
         self.asked = as_of.as_str().and_then(|text| Timestamp::parse(text).ok());
     }
 
-    /// The start of a comparison.
+    /// Refuses a comparison that starts after the instant of the answer.
     ///
     /// # Errors
-    /// If it lies after the instant of the answer.
-    pub fn before(since: Timestamp, as_of: Option<Timestamp>) -> Result<(), CliError> {
+    /// If it does.
+    pub fn check_since(since: Timestamp, as_of: Option<Timestamp>) -> Result<(), CliError> {
         match as_of {
             Some(as_of) if since > as_of => {
                 Err(CliError::input(format!("--since {since} lies after --as-of {as_of}"))

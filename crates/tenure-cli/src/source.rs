@@ -15,6 +15,7 @@ use tenure::sqlite::SqliteStore;
 use tenure::store::{EventStore, Head, MemoryStore, Progress as At, ReplayError, StoreError, replay};
 
 use crate::args;
+use crate::command::Talk;
 use crate::error::{CliError, chain};
 use crate::progress::Progress;
 
@@ -51,12 +52,12 @@ impl Source {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn fold<P>(&self, projection: &P, cut: Cut, threads: u32, quiet: bool) -> Result<States<P>, CliError>
+    pub fn fold<P>(&self, projection: &P, cut: Cut, threads: u32, talk: Talk) -> Result<States<P>, CliError>
     where
         P: Projection + Clone + Send + Sync,
     {
         let threads = NonZeroUsize::new(threads as usize).unwrap_or(NonZeroUsize::MIN);
-        let bar = Progress::new("folding", 1, quiet);
+        let bar = Progress::new(talk.words().folding, 1, talk.quiet);
         let progress = |at: At| {
             bar.of(at.head.0.max(1));
             bar.at(at.position.0);

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use pollster::block_on;
 use serde_json::{Value, json};
-use tenure::core::log::{Append, AppendError, Corrections};
-use tenure::core::{Duration, LineError};
+use tenure::core::log::{Append, AppendError, Corrections, FactBlock, Read};
+use tenure::core::{Duration, LineError, Position};
 use tenure::ingest::{
     Fact, Mapping, Options, Outcome, Quarantine, ReadError, Recipe, Row, RowError, Rows, shown,
 };
@@ -27,6 +27,8 @@ use crate::table::{Cell, Table};
 
 /// Facts a commit.
 const CHUNK: usize = 1000;
+/// Stored facts that a dry run reads at once to compare.
+const COMPARED: usize = 64;
 /// How many bad rows are told one by one.
 const TOLD: u64 = 10;
 /// How many sorts of bad rows are told apart.
@@ -185,7 +187,7 @@ fn show(summary: &Summary, args: &args::Import, talk: Talk) -> Result<(), CliErr
     }
     let mut counts = Table::new("", &[("outcome", w.outcome), ("rows", w.rows)]);
     for (code, label, rows) in [
-        ("rows", w.rows, summary.rows),
+        ("rows", w.read, summary.rows),
         ("imported", w.imported, summary.imported),
         ("known", w.known, summary.known),
         ("taken_back", w.taken_back, summary.taken_back),
@@ -368,7 +370,7 @@ pub fn import(
         waiting: Vec::new(),
         quarantine: None,
         summary: Summary { batch: rows.batch().to_owned(), ..Summary::default() },
-        bar: Progress::new("importing", 0, talk.quiet),
+        bar: Progress::new(talk.words().importing, 0, talk.quiet),
         talk,
     };
     // With --strict the store is not touched, nor made, before the last row was found good.
@@ -510,14 +512,10 @@ impl Import<'_> {
 
     fn append(&mut self, store: &SqliteStore) -> Result<(), CliError> {
         let mut waiting = core::mem::take(&mut self.waiting);
+        if self.file.dry_run {
+            return self.foresee(store, waiting);
+        }
         while !waiting.is_empty() {
-            if self.file.dry_run {
-                let ids: Vec<_> = waiting.iter().map(|(_, fact)| fact.event.id()).collect();
-                let known = source::known(store, &ids)?.into_iter().filter(|known| *known).count();
-                self.summary.known += known as u64;
-                self.summary.imported += waiting.len().saturating_sub(known) as u64;
-                return Ok(());
-            }
             let events = waiting.iter().map(|(_, fact)| fact.event.clone()).collect();
             match block_on(store.append(Append::new(events))) {
                 Ok(appended) => {
@@ -540,6 +538,35 @@ impl Import<'_> {
                     }
                 }
                 Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// What an append would do, without one.
+    fn foresee(&mut self, store: &SqliteStore, waiting: Vec<(Row, Fact)>) -> Result<(), CliError> {
+        let ids: Vec<_> = waiting.iter().map(|(_, fact)| fact.event.id()).collect();
+        let places = block_on(store.known(&ids))?;
+        let mut known: Vec<(Position, Row, Fact)> = Vec::new();
+        for (place, (row, fact)) in places.into_iter().zip(waiting) {
+            match place {
+                Some(position) => known.push((position, row, fact)),
+                None => self.summary.imported += 1,
+            }
+        }
+        // In the order of the log, so that one page serves many.
+        known.sort_by_key(|(position, ..)| *position);
+        let mut page = FactBlock::default();
+        for (position, row, fact) in known {
+            if !page.iter().any(|stored| stored.position == position) {
+                let before = Position(position.0.saturating_sub(1));
+                page = block_on(store.read(&Read::all().from(before).limit(COMPARED)))?.facts;
+            }
+            let stored = page.iter().find(|stored| stored.position == position);
+            if stored.is_none_or(|stored| stored.event.same_content(&fact.event.view())) {
+                self.summary.known += 1;
+            } else {
+                self.refuse(&row, &RowError::Taken { id: fact.event.id(), position: Some(position) })?;
             }
         }
         Ok(())

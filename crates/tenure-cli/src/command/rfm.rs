@@ -54,7 +54,7 @@ pub fn answer(question: &Question, since: Option<&str>, talk: Talk) -> Result<An
         Some(since) => {
             let states = question.fold(&(UpTo { projection: rfm.clone(), at: since }, rfm.clone()), talk)?;
             let as_of = question.as_of(&states);
-            Question::before(since, as_of)?;
+            Question::check_since(since, as_of)?;
             let at = as_of.unwrap_or(since);
             let report = RfmMovesReport::new(&rfm, since, at);
             let moves = report.finish(add_all(&report, &states, at)).map_err(|error| told(&error))?;

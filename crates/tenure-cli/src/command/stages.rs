@@ -26,6 +26,12 @@ use crate::table::{Cell, Table, day_or_instant};
 /// Wrong usage or input, or a failing store.
 pub fn run(args: &args::Stages, talk: Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
+    if args.within.is_some() && question.stages()?.policy().find(AT_RISK).is_none() {
+        return Err(CliError::input(format!(
+            "--within is about the stage {AT_RISK}, and policy \"{}\" has none",
+            question.policy.name
+        )));
+    }
     let asked = Asked {
         since: args.since.as_deref().map(|text| question.instant("--since", text)).transpose()?,
         within: args.within.as_deref().map(within).transpose()?,
@@ -74,7 +80,7 @@ pub fn answer(question: &Question, asked: &Asked, talk: Talk) -> Result<Answer, 
     let states = question.fold(&(stood, outlook, CountFacts), talk)?;
     let as_of = question.as_of(&states);
     if let Some(since) = asked.since {
-        Question::before(since, as_of)?;
+        Question::check_since(since, as_of)?;
     }
     let at = as_of.unwrap_or(Timestamp::MIN);
     let mut facts = 0_u64;

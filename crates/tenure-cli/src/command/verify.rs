@@ -56,7 +56,7 @@ fn show(body: &Value, table: Table, format: Format) -> Result<(), CliError> {
 fn check(path: &Path, talk: Talk) -> Result<Verified, VerifyError> {
     // Opening looks at head and tail, so that damage there shows already here.
     let store = SqliteStore::open(path, Options::default().existing())?;
-    let bar = Progress::new("verifying", 1, talk.quiet);
+    let bar = Progress::new(talk.words().verifying, 1, talk.quiet);
     store.verify(|at, head| {
         bar.of(head.0.max(1));
         bar.at(at.0);

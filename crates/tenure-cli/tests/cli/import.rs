@@ -153,6 +153,29 @@ fn a_dry_run_reports_and_writes_nothing() {
     assert_eq!(fs::read(place.path("s.db")).unwrap(), before);
 }
 
+/// A dry run once took a row whose id the store has with another content for known.
+#[test]
+fn a_dry_run_says_what_the_import_does() {
+    let place = Place::new();
+    let own = |id: u32, minor| {
+        order("ann", "2024-01-05T00:00:00Z", minor)
+            .replace("{\"customer\"", &format!("{{\"id\":\"018cd6eb-6400-8c06-ac14-{id:012}\",\"customer\""))
+    };
+    place.write("a.jsonl", (0..200).map(|id| own(id, 100)).collect::<String>());
+    place.line("import a.jsonl --store s.db");
+    place.write(
+        "b.jsonl",
+        (100..300).rev().map(|id| own(id, if id % 10 == 3 { 200 } else { 100 })).collect::<String>(),
+    );
+    let (_, foreseen) = imported(&place, "b.jsonl --store s.db --dry-run");
+    let (_, done) = imported(&place, "b.jsonl --store s.db");
+    for part in ["imported", "known", "bad"] {
+        assert_eq!(foreseen[part], done[part], "{part}");
+    }
+    assert_eq!((&done["imported"], &done["known"], &done["bad"]), (&json!(100), &json!(90), &json!(10)));
+    assert_eq!(done["problems"][0]["problem"], "same_id");
+}
+
 #[test]
 fn a_batch_can_be_taken_back_and_comes_back_under_a_new_key_only() {
     let place = Place::with_cdnow();
