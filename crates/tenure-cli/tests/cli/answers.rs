@@ -165,6 +165,55 @@ fn a_position_of_a_file_is_the_number_of_its_line() {
     assert_eq!(customers("2024-03-01T00:00:00Z").0, 2);
 }
 
+/// Two stages and a zone; no stage at_risk.
+const SHANGHAI: &str = r#"
+name = "two"
+zone = "Asia/Shanghai"
+
+[[stage]]
+id = "lead"
+macro = "acquisition"
+labels = { en = "lead", zh-CN = "线索" }
+initial = true
+
+[[stage]]
+id = "buyer"
+macro = "growth"
+labels = { en = "buyer", zh-CN = "买家" }
+
+[[rule]]
+name = "bought"
+from = ["lead"]
+to = "buyer"
+when = { count = "order_placed", at_least = 1 }
+because = { en = "bought", zh-CN = "已购买" }
+"#;
+
+#[test]
+fn a_policy_of_ones_own_brings_its_stages_labels_and_zone() {
+    let place = Place::new();
+    place.write("two.toml", SHANGHAI);
+    let at = "2024-01-31T16:00:00Z"; // The first instant of February in Shanghai.
+    place.write("a.jsonl", order("ann", at, 100));
+    let ask = |rest: &str| format!("stages --events a.jsonl --policy two.toml {rest}");
+    let january = place.json(&ask("--as-of 2024-01-31"));
+    assert_eq!(january["as_of"], "2024-01-31T15:59:59.999999Z");
+    assert_eq!((&january["answer"]["customers"], &january["policy"]["name"]), (&json!(0), &json!("two")));
+    let february = place.json(&ask("--flows"));
+    assert_eq!(february["answer"]["stages"][1]["customers"], 1);
+    // The month is that of the zone.
+    let table = place.line(&ask("--flows --lang zh-CN"));
+    assert!(table.contains("买家") && table.contains("2024-02"), "{table}");
+    assert_eq!(
+        place.line(&ask("--format csv")),
+        "stage,macro,customers,share\nlead,acquisition,0,0\nbuyer,growth,1,1\n"
+    );
+    let ran = place.run(ask("--within 30d").split_whitespace());
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("policy \"two\" has none"), "{}", ran.err);
+    assert!(place.line("report --events a.jsonl --policy two.toml").contains("buyer"));
+}
+
 #[test]
 fn without_facts_there_is_no_instant_and_nobody() {
     let place = Place::new();
