@@ -165,7 +165,7 @@ fn a_position_of_a_file_is_the_number_of_its_line() {
     assert_eq!(customers("2024-03-01T00:00:00Z").0, 2);
 }
 
-/// Two stages and a zone; no stage at_risk.
+/// Two stages and a zone; no stage `at_risk`.
 const SHANGHAI: &str = r#"
 name = "two"
 zone = "Asia/Shanghai"
