@@ -207,13 +207,22 @@ fn no_directory(path: &Path) -> Result<(), CliError> {
 /// # Errors
 /// As the store says.
 pub fn open(path: &Path) -> Result<SqliteStore, CliError> {
+    can_be_made(path)?;
+    SqliteStore::open(path, tenure::sqlite::Options::default()).map_err(CliError::from)
+}
+
+/// Refuses a place where no store can be.
+///
+/// # Errors
+/// A directory, or a place in a directory that is not there.
+pub fn can_be_made(path: &Path) -> Result<(), CliError> {
     no_directory(path)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
         return Err(CliError::input(format!("there is no directory {} for the store", parent.display()))
             .hint("make it, or name another place"));
     }
-    SqliteStore::open(path, tenure::sqlite::Options::default()).map_err(CliError::from)
+    Ok(())
 }
 
 /// Opens a file to read.

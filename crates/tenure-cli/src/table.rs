@@ -159,7 +159,8 @@ impl Table {
         for row in &self.rows {
             let cells = row.iter().map(|cell| match share(cell) {
                 Some(share) if bars && most > 0.0 => format!("{} {}", cell.shown(), bar(share / most)),
-                _ => cell.shown(),
+                _ if bars => cell.shown(),
+                _ => cell.shown().replace('|', "\\|"),
             });
             table.add_row(cells);
         }
@@ -309,6 +310,14 @@ mod tests {
     fn people_see_thousands_percent_and_bars() {
         let shown = table().to_terminal(120);
         assert!(shown.contains("-1,234,567") && shown.contains("50.0 % ████████████████████"), "{shown}");
+    }
+
+    #[test]
+    fn a_bar_in_a_text_does_not_end_a_cell_of_markdown() {
+        let mut table = Table::new("", &[("who", "Who")]);
+        table.push(vec!["a|b".into()]);
+        assert!(table.to_markdown().contains("| a\\|b |"), "{}", table.to_markdown());
+        assert!(table.to_terminal(120).contains("│ a|b │"));
     }
 
     #[test]

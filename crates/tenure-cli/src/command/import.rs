@@ -403,8 +403,8 @@ impl Import<'_> {
     /// Opens the store, holds the batch against earlier imports under its key, and registers it.
     fn open(&mut self) -> Result<(), CliError> {
         // A dry run leaves no store behind where there was none.
-        if self.file.dry_run && !self.path.exists() {
-            return Ok(());
+        if self.file.dry_run && fs::metadata(self.path).map_or(0, |found| found.len()) == 0 {
+            return source::can_be_made(self.path);
         }
         let store =
             if self.file.dry_run { source::open_existing(self.path)? } else { source::open(self.path)? };

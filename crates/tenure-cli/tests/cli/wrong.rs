@@ -13,6 +13,8 @@ const WRONG: &[(&str, &str)] = &[
     ("verify --store .", "is a directory"),
     ("import a.jsonl --store .", "is a directory"),
     ("import a.jsonl --store nowhere/s.db", "there is no directory nowhere"),
+    ("import a.jsonl --store nowhere/s.db --dry-run", "there is no directory nowhere"),
+    ("import a.jsonl --store . --dry-run", "is a directory"),
     ("stages --events none.jsonl", "cannot read none.jsonl"),
     ("stages --events .", "it is a directory"),
     ("stages --events bad.jsonl", "bad.jsonl:1: "),
