@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::error::CliError;
 use crate::table::Table;
 
 /// How an answer is written to stdout.
@@ -35,7 +36,7 @@ pub struct Answer {
     /// Name and hash of the policy.
     pub policy: Value,
     /// The answer in its documented shape.
-    pub answer: Value,
+    pub body: Value,
     /// Lines above the tables.
     pub heading: String,
     /// For people.
@@ -54,7 +55,7 @@ impl Answer {
             as_of: Value::Null,
             known_at: Value::Null,
             policy: Value::Null,
-            answer: Value::Null,
+            body: Value::Null,
             heading: String::new(),
             tables: vec![table],
             notes: Vec::new(),
@@ -66,13 +67,13 @@ impl Answer {
     ///
     /// # Errors
     /// When stdout cannot be written; a closed pipe is no error.
-    pub fn print(&self, format: Format) -> io::Result<()> {
+    pub fn print(&self, format: Format) -> Result<(), CliError> {
         let list = self.list.as_ref().or_else(|| self.tables.first());
         match format {
             Format::Json => print(&format!("{}\n", self.envelope())),
             Format::Jsonl => print(&list.map(Table::to_jsonl).unwrap_or_default()),
             Format::Csv => print(&list.map(Table::to_csv).unwrap_or_default()),
-            Format::Table => print(&self.text(|table| table.to_terminal(terminal_width()))),
+            Format::Table => print(&self.text(|table| table.to_terminal(width()))),
             Format::Markdown => print(&self.text(Table::to_markdown)),
         }
     }
@@ -83,7 +84,7 @@ impl Answer {
             "as_of": self.as_of,
             "known_at": self.known_at,
             "policy": self.policy,
-            "answer": self.answer,
+            "answer": self.body,
         })
     }
 
@@ -99,18 +100,23 @@ impl Answer {
     }
 }
 
-/// The width of the terminal; none where stdout is something else, so that files and pipes always get the same bytes.
-pub fn terminal_width() -> Option<u16> {
-    io::stdout().is_terminal().then(|| comfy_table::Table::new().width()).flatten()
+/// How wide tables are in files and pipes.
+const PIPE_WIDTH: u16 = 120;
+
+/// The width of the terminal; a fixed one where stdout is something else, so that files and pipes always get the same
+/// bytes.
+pub fn width() -> u16 {
+    let terminal = io::stdout().is_terminal().then(|| comfy_table::Table::new().width()).flatten();
+    terminal.unwrap_or(PIPE_WIDTH)
 }
 
 /// Writes data to stdout. A reader that has gone away, such as `head`, ends the writing without an error.
 ///
 /// # Errors
 /// When stdout cannot be written for another reason.
-pub fn print(text: &str) -> io::Result<()> {
+pub fn print(text: &str) -> Result<(), CliError> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        other => other.map_err(|error| CliError::output(&error)),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::PossibleValuesParser;
+use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
 
 use crate::answer::Format;
 use crate::lang::Lang;
@@ -56,13 +57,15 @@ pub enum Command {
 
 /// Where the facts are, and which of them count.
 #[derive(Args, Debug, Clone)]
+#[group(skip)]
+#[command(group = ArgGroup::new("facts").required(true))]
 pub struct Source {
     /// The store to read.
-    #[arg(long, value_name = "FILE", required_unless_present = "events", conflicts_with = "events")]
+    #[arg(long, value_name = "FILE", group = "facts")]
     pub store: Option<PathBuf>,
 
     /// Read facts straight from a file of interchange JSON lines instead of a store (position = line number).
-    #[arg(long, value_name = "FILE.jsonl")]
+    #[arg(long, value_name = "FILE.jsonl", group = "facts")]
     pub events: Option<PathBuf>,
 
     /// Namespace of plain customers, in --events and in customers named on the command line.
@@ -74,12 +77,15 @@ pub struct Source {
     pub known_at: Option<String>,
 
     /// Threads to fold on; the answer does not depend on it.
-    #[arg(long, default_value_t = default_threads(), hide_default_value = true)]
+    #[arg(long, default_value_t = default_threads(), hide_default_value = true, value_parser = value_parser!(u32).range(1..=MOST_THREADS))]
     pub threads: u32,
 }
 
+/// More than any machine that this runs on has use for.
+const MOST_THREADS: i64 = 256;
+
 fn default_threads() -> u32 {
-    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
+    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1).min(256))
 }
 
 /// A question: facts, policy, instant, format.
@@ -121,7 +127,8 @@ pub struct Import {
     #[arg(long, value_name = "FILE")]
     pub store: PathBuf,
 
-    /// How columns become facts: a built-in mapping (cdnow) or a TOML file.
+    /// How columns become facts: a built-in mapping (cdnow) or a TOML file; jsonl: the file is interchange JSON,
+    /// whatever its name.
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub map: Option<String>,
 
@@ -145,9 +152,14 @@ pub struct Import {
     #[arg(long, value_name = "LAG")]
     pub backfill: Option<String>,
 
-    /// Where bad rows go. Default: FILE.quarantine.jsonl beside the store.
+    /// Where bad rows go; a file that does not exist yet. Default: FILE.quarantine.jsonl beside the store, with a
+    /// number if there is one already.
     #[arg(long, value_name = "FILE")]
     pub quarantine: Option<PathBuf>,
+
+    /// How to print the summary.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `tenure log`
@@ -197,6 +209,12 @@ pub struct Stages {
     pub flows: bool,
 }
 
+/// Every `--scoring`.
+pub const SCORINGS: [&str; 7] = ["value", "rank", "ntile", "rank_average", "nested", "r_package", "fixed"];
+
+/// Every `--map` of `rfm`.
+pub const MAPS: [&str; 5] = ["segments_11", "segments_r_package_10", "segments_cn_8", "tiers_abc", "own"];
+
 /// `tenure rfm`
 #[derive(Args, Debug)]
 pub struct Rfm {
@@ -204,13 +222,12 @@ pub struct Rfm {
     #[command(flatten)]
     pub question: Question,
 
-    /// How values become scores: value, rank, ntile, rank_average, nested, r_package, fixed. Default: the policy's.
-    #[arg(long)]
+    /// How values become scores. Default: the policy's.
+    #[arg(long, value_parser = PossibleValuesParser::new(SCORINGS))]
     pub scoring: Option<String>,
 
-    /// How scores become segments: segments_11, segments_r_package_10, segments_cn_8, tiers_abc, or one of the
-    /// policy. Default: the policy's.
-    #[arg(long)]
+    /// How scores become segments; own: as the policy says. Default: the policy's.
+    #[arg(long, value_parser = PossibleValuesParser::new(MAPS))]
     pub map: Option<String>,
 
     /// Show who moved between segments from this instant to --as-of; both are scored with its edges.
@@ -248,20 +265,26 @@ pub struct Verify {
 
 /// `tenure void`
 #[derive(Args, Debug)]
+#[group(skip)]
+#[command(group = ArgGroup::new("target").required(true))]
 pub struct Void {
     /// The store to write.
     #[arg(long, value_name = "FILE")]
     pub store: PathBuf,
 
     /// Take back one fact.
-    #[arg(long, value_name = "ID", required_unless_present = "batch", conflicts_with = "batch")]
+    #[arg(long, value_name = "ID", group = "target")]
     pub event: Option<String>,
 
     /// Take back everything that was imported under this key.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", group = "target")]
     pub batch: Option<String>,
 
     /// Why; kept with the fact.
     #[arg(long)]
     pub why: Option<String>,
+
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::table::safe;
+
 /// An error as people read it: what went wrong, where, and what to do.
 #[derive(Debug)]
 pub struct CliError {
@@ -30,6 +32,11 @@ impl CliError {
         Self { kind: Kind::Store, message: chain(error), hint: None }
     }
 
+    /// Stdout cannot be written, for another reason than that nobody reads any more.
+    pub fn output(error: &std::io::Error) -> Self {
+        Self::input(format!("cannot write to stdout: {error}"))
+    }
+
     /// The same with advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -39,9 +46,14 @@ impl CliError {
 
     /// Prints it and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        anstream::eprintln!("{}error:{} {}", style(anstyle::AnsiColor::Red), anstyle::Reset, self.message);
+        anstream::eprintln!(
+            "{}error:{} {}",
+            style(anstyle::AnsiColor::Red),
+            anstyle::Reset,
+            lines(&self.message)
+        );
         if let Some(hint) = &self.hint {
-            anstream::eprintln!("{}hint:{} {hint}", style(anstyle::AnsiColor::Cyan), anstyle::Reset);
+            anstream::eprintln!("{}hint:{} {}", style(anstyle::AnsiColor::Cyan), anstyle::Reset, lines(hint));
         }
         match self.kind {
             Kind::Input => ExitCode::from(2),
@@ -54,12 +66,20 @@ fn style(color: anstyle::AnsiColor) -> anstyle::Style {
     anstyle::Style::new().bold().fg_color(Some(color.into()))
 }
 
-/// An error and what caused it, in one line.
+/// A text of several lines with nothing in it that moves the cursor: messages quote what people typed and files hold.
+fn lines(text: &str) -> String {
+    text.lines().map(safe).collect::<Vec<_>>().join("\n")
+}
+
+/// An error and what caused it, in one line. A cause that the message quotes already is not told twice.
 pub fn chain(error: &(dyn core::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text += &format!(": {error}");
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text = text + ": " + &cause;
+        }
         source = error.source();
     }
     text

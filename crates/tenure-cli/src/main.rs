@@ -1,6 +1,7 @@
 //! The command line of tenure.
 
 mod answer;
+#[expect(clippy::doc_markdown, reason = "clap shows these comments to people, who would see the backticks")]
 mod args;
 mod command;
 mod error;
@@ -10,7 +11,6 @@ mod question;
 mod source;
 mod table;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -22,14 +22,14 @@ use error::CliError;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let talk = Talk { lang: cli.lang, quiet: cli.quiet };
-    run(&cli.command, &talk).unwrap_or_else(|error| error.report())
+    run(&cli.command, talk).unwrap_or_else(|error| error.report())
 }
 
-fn run(command: &Command, talk: &Talk) -> Result<ExitCode, CliError> {
+fn run(command: &Command, talk: Talk) -> Result<ExitCode, CliError> {
     match command {
         Command::Demo(args) => command::demo::run(args, talk),
         Command::Import(args) => command::import::run(args, talk),
-        Command::Log(args) => command::log::run(args, talk),
+        Command::Log(args) => command::log::run(args),
         Command::Customer(args) => command::customer::run(args, talk),
         Command::Stages(args) => command::stages::run(args, talk),
         Command::Rfm(args) => command::rfm::run(args, talk),
@@ -38,7 +38,10 @@ fn run(command: &Command, talk: &Talk) -> Result<ExitCode, CliError> {
         Command::Verify(args) => command::verify::run(args, talk),
         Command::Void(args) => command::void::run(args, talk),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "tenure", &mut io::stdout());
+            // Into memory first: written straight to a closed pipe it would panic.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "tenure", &mut script);
+            answer::print(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::SUCCESS)
         }
     }

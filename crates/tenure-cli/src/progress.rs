@@ -1,8 +1,9 @@
 //! Progress on stderr: a bar on a terminal, nothing elsewhere.
 
+use core::fmt;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// A bar for long work; silent when told so or when stderr is no terminal.
 #[derive(Debug)]
@@ -18,12 +19,16 @@ impl Progress {
             ProgressDrawTarget::stderr_with_hz(8)
         });
         let template = if total == 0 {
-            "{prefix} {spinner} {human_pos} ({per_sec})"
+            "{prefix} {spinner} {human_pos} ({rate})"
         } else {
-            "{prefix} [{bar:30}] {human_pos}/{human_len} ({per_sec}, {eta})"
+            "{prefix} [{bar:30}] {human_pos}/{human_len} ({rate}, {eta})"
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+            let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                // A bar that cannot be drawn is no reason to stop.
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            };
+            bar.set_style(style.with_key("rate", rate).progress_chars("█▉▊▋▌▍▎▏ "));
         }
         bar.set_prefix(what);
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -33,6 +38,11 @@ impl Progress {
     /// Moves to a place.
     pub fn at(&self, position: u64) {
         self.0.set_position(position);
+    }
+
+    /// Says something without tearing the bar.
+    pub fn aside(&self, say: impl FnOnce()) {
+        self.0.suspend(say);
     }
 
     /// Says how long the work is, where that turned out later.

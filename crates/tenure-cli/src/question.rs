@@ -4,10 +4,10 @@ use std::fs;
 
 use chrono::{Datelike, Months};
 use serde_json::{Value, json};
-use tenure::core::fold::{Projection, States};
+use tenure::core::fold::{Fingerprint, Projection, States};
 use tenure::core::log::{Cut, KnownAt};
 use tenure::core::projection::stage::StageMachine;
-use tenure::core::{LocalTime, Policy, Timestamp, Zone};
+use tenure::core::{EventView, LocalTime, Policy, Timestamp, Zone};
 
 use crate::answer::Answer;
 use crate::args;
@@ -15,7 +15,7 @@ use crate::command::Talk;
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::source::Source;
-use crate::table::Table;
+use crate::table::{Table, day_or_instant, safe};
 
 /// A question whose parts were read and found right.
 pub struct Question {
@@ -61,16 +61,16 @@ impl Question {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn fold<P>(&self, projection: &P, talk: &Talk) -> Result<States<P>, CliError>
+    pub fn fold<P>(&self, projection: &P, talk: Talk) -> Result<States<P>, CliError>
     where
         P: Projection + Clone + Send + Sync,
     {
-        self.source.fold(projection, self.cut(), self.threads, talk.quiet)
+        self.source.fold(projection, self.cut(), self.threads, talk)
     }
 
-    /// The instant to answer for: what was asked, else the latest fact; the beginning of time without facts.
-    pub fn as_of<P: Projection>(&self, states: &States<P>) -> Timestamp {
-        self.asked.or_else(|| states.latest()).unwrap_or(Timestamp::MIN)
+    /// The instant to answer for: what was asked, else the latest fact; none without facts.
+    pub fn as_of<P: Projection>(&self, states: &States<P>) -> Option<Timestamp> {
+        self.asked.or_else(|| states.latest())
     }
 
     /// The instant asked for, where one was.
@@ -81,6 +81,20 @@ impl Question {
     /// Takes the instant of an answer for the one asked for, so that further answers are about the same one.
     pub fn settle(&mut self, as_of: &Value) {
         self.asked = as_of.as_str().and_then(|text| Timestamp::parse(text).ok());
+    }
+
+    /// Refuses a comparison that starts after the instant of the answer.
+    ///
+    /// # Errors
+    /// If it does.
+    pub fn check_since(since: Timestamp, as_of: Option<Timestamp>) -> Result<(), CliError> {
+        match as_of {
+            Some(as_of) if since > as_of => {
+                Err(CliError::input(format!("--since {since} lies after --as-of {as_of}"))
+                    .hint("without --as-of the question is about the latest fact"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The stage machine of the policy.
@@ -96,10 +110,7 @@ impl Question {
 
     /// The first instants of the calendar months from the one of `since` (or eleven before that of `as_of`) on, and the
     /// first after `as_of`.
-    ///
-    /// # Errors
-    /// If they lie beyond the calendar.
-    pub fn months(&self, since: Option<Timestamp>, as_of: Timestamp) -> Result<Vec<Timestamp>, CliError> {
+    pub fn months(&self, since: Option<Timestamp>, as_of: Timestamp) -> Vec<Timestamp> {
         let zone = self.policy.zone;
         let first_of = |at: Timestamp| zone.date(at).with_day(1);
         let start = match since {
@@ -116,11 +127,18 @@ impl Question {
             }
             month = first.checked_add_months(Months::new(1));
         }
-        Ok(edges)
+        edges
     }
 
     /// The frame of an answer.
-    pub fn answer(&self, query: Value, as_of: Timestamp, answer: Value, title: &str, talk: &Talk) -> Answer {
+    pub fn answer(
+        &self,
+        query: Value,
+        as_of: Option<Timestamp>,
+        body: Value,
+        title: &str,
+        talk: Talk,
+    ) -> Answer {
         let known_at = match self.known_at {
             KnownAt::Instant(at) => json!(at),
             KnownAt::Latest => Value::Null,
@@ -132,22 +150,50 @@ impl Question {
         };
         let hash = self.policy.hash();
         let known = known_at.as_str().map(str::to_owned).or_else(|| known_at.as_u64().map(|n| n.to_string()));
-        let mut heading = format!("{title} · {} {as_of}", talk.words().as_of);
+        let mut heading = safe(title);
+        if let Some(as_of) = as_of {
+            heading = heading + " · " + talk.words().as_of + " " + &day_or_instant(as_of);
+        }
         if let Some(known) = known {
             heading += &fill(talk.words().known_at, &[&known]);
         }
-        heading += &format!(" · {} {}", self.policy.name, hash.get(..12).unwrap_or(&hash));
+        heading = heading + " · " + &safe(&self.policy.name) + " " + hash.get(..12).unwrap_or(&hash);
         Answer {
             query,
             as_of: json!(as_of),
             known_at,
             policy: json!({"name": self.policy.name, "hash": hash}),
-            answer,
+            body,
             heading,
             tables: Vec::<Table>::new(),
             notes: Vec::new(),
             list: None,
         }
+    }
+}
+
+/// Counts facts, so that an answer can say how many it rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct CountFacts;
+
+impl Projection for CountFacts {
+    type State = u64;
+    type View = u64;
+
+    fn init(&self) -> u64 {
+        0
+    }
+
+    fn apply(&self, facts: &mut u64, _: &EventView<'_>) {
+        *facts += 1;
+    }
+
+    fn view(&self, facts: &u64, _: Timestamp) -> u64 {
+        *facts
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of("facts", 1, &())
     }
 }
 
@@ -165,10 +211,12 @@ fn policy(name: &str) -> Result<Policy, CliError> {
 
 /// RFC 3339, or a date: then the last microsecond of that local day.
 fn instant(option: &str, text: &str, zone: Zone) -> Result<Timestamp, CliError> {
-    let date = text.parse::<chrono::NaiveDate>().ok().filter(|_| text.len() == 10);
-    let read = match date {
-        Some(date) => zone.end_of_day(date),
-        None => Timestamp::parse(text),
+    // A date that does not exist is told as such, not as something that is no time.
+    let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let read = match text.parse::<chrono::NaiveDate>() {
+        Ok(date) if is_date => zone.end_of_day(date),
+        Err(_) if is_date => Timestamp::parse(&format!("{text}T00:00:00Z")),
+        _ => Timestamp::parse(text),
     };
     read.map_err(|error| {
         CliError::input(format!("{option}: {error}"))

@@ -8,14 +8,15 @@ use std::path::Path;
 
 use pollster::block_on;
 use tenure::core::fold::{Projection, States};
-use tenure::core::log::{Append, Cut, FactBlock, KnownAt, Log, Page, Read};
+use tenure::core::log::{Append, Corrections, Cut, FactBlock, KindSet, KnownAt, Log, Page, Read};
 use tenure::core::{CustomerId, EventId, Position, RecordedView, Timestamp, Version};
 use tenure::ingest::{Options, Outcome, Rows, shown};
 use tenure::sqlite::SqliteStore;
 use tenure::store::{EventStore, Head, MemoryStore, Progress as At, ReplayError, StoreError, replay};
 
 use crate::args;
-use crate::error::CliError;
+use crate::command::Talk;
+use crate::error::{CliError, chain};
 use crate::progress::Progress;
 
 /// How many bad lines of an events file are told one by one.
@@ -51,12 +52,12 @@ impl Source {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn fold<P>(&self, projection: &P, cut: Cut, threads: u32, quiet: bool) -> Result<States<P>, CliError>
+    pub fn fold<P>(&self, projection: &P, cut: Cut, threads: u32, talk: Talk) -> Result<States<P>, CliError>
     where
         P: Projection + Clone + Send + Sync,
     {
         let threads = NonZeroUsize::new(threads as usize).unwrap_or(NonZeroUsize::MIN);
-        let bar = Progress::new("folding", 1, quiet);
+        let bar = Progress::new(talk.words().folding, 1, talk.quiet);
         let progress = |at: At| {
             bar.of(at.head.0.max(1));
             bar.at(at.position.0);
@@ -156,8 +157,16 @@ impl Source {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        let told = Self::store(&error);
+        // A file that is something else, and a fact that no log takes, are the caller's; the rest is the store's.
+        let told = match &error {
+            StoreError::NotAStore { .. } | StoreError::Refused(_) => Self::input(chain(&error)),
+            _ => Self::store(&error),
+        };
         match error.hint() {
+            // There is no option for the time-out.
+            _ if matches!(error, StoreError::Locked { .. }) => {
+                told.hint("wait until the other writer is done, then try again")
+            }
             Some(hint) => told.hint(hint),
             None => told,
         }
@@ -169,11 +178,28 @@ impl From<StoreError> for CliError {
 /// # Errors
 /// If it is not there, or not a store.
 pub fn open_existing(path: &Path) -> Result<SqliteStore, CliError> {
+    must_exist(path)?;
+    SqliteStore::open(path, tenure::sqlite::Options::default().existing()).map_err(CliError::from)
+}
+
+/// Refuses the name of a store that is not there.
+///
+/// # Errors
+/// Nothing is there, or a directory.
+pub fn must_exist(path: &Path) -> Result<(), CliError> {
     if !path.exists() {
         return Err(CliError::input(format!("there is no store {}", path.display()))
             .hint("make one: tenure import FILE --store FILE.db, or try: tenure demo"));
     }
-    open(path)
+    no_directory(path)
+}
+
+fn no_directory(path: &Path) -> Result<(), CliError> {
+    if path.is_dir() {
+        return Err(CliError::input(format!("the store {} is a directory", path.display()))
+            .hint("name the file of the store"));
+    }
+    Ok(())
 }
 
 /// Opens a store, or makes it.
@@ -181,7 +207,22 @@ pub fn open_existing(path: &Path) -> Result<SqliteStore, CliError> {
 /// # Errors
 /// As the store says.
 pub fn open(path: &Path) -> Result<SqliteStore, CliError> {
+    can_be_made(path)?;
     SqliteStore::open(path, tenure::sqlite::Options::default()).map_err(CliError::from)
+}
+
+/// Refuses a place where no store can be.
+///
+/// # Errors
+/// A directory, or a place in a directory that is not there.
+pub fn can_be_made(path: &Path) -> Result<(), CliError> {
+    no_directory(path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+        return Err(CliError::input(format!("there is no directory {} for the store", parent.display()))
+            .hint("make it, or name another place"));
+    }
+    Ok(())
 }
 
 /// Opens a file to read.
@@ -237,10 +278,42 @@ fn read_events(path: &Path, namespace: &str) -> Result<Source, CliError> {
     Ok(Source::Events { store: MemoryStore::from(log), lines })
 }
 
-/// The ids that a store knows among some.
+/// Which of some ids a store knows, in their order.
 ///
 /// # Errors
 /// If the store fails.
-pub fn known(store: &SqliteStore, ids: &[EventId]) -> Result<usize, StoreError> {
-    Ok(block_on(store.known(ids))?.iter().flatten().count())
+pub fn known(store: &SqliteStore, ids: &[EventId]) -> Result<Vec<bool>, StoreError> {
+    Ok(block_on(store.known(ids))?.iter().map(Option::is_some).collect())
+}
+
+/// Reads facts of some kinds, page by page.
+///
+/// # Errors
+/// If the store fails.
+pub fn scan(
+    store: &SqliteStore,
+    kinds: KindSet,
+    mut each: impl FnMut(RecordedView<'_>),
+) -> Result<(), StoreError> {
+    let mut read = Read::all().kinds(kinds);
+    loop {
+        let page = block_on(store.read(&read))?;
+        page.facts.iter().for_each(&mut each);
+        if page.is_last(&read) {
+            return Ok(());
+        }
+        read = read.from(page.scanned_to);
+    }
+}
+
+/// Everything that was taken back or merged.
+///
+/// # Errors
+/// If the store fails.
+pub fn corrections(store: &SqliteStore) -> Result<Corrections, StoreError> {
+    let mut corrections = Corrections::new();
+    scan(store, KindSet::CORRECTIONS, |fact| {
+        corrections.add(&fact.event);
+    })?;
+    Ok(corrections)
 }

@@ -3,7 +3,7 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement};
 use serde_json::{Map, Value};
-use tenure::core::MoneySum;
+use tenure::core::{MoneySum, Timestamp};
 
 /// Rows under a title.
 #[derive(Clone, Debug)]
@@ -33,6 +33,10 @@ pub enum Cell {
     Share(f64),
     /// An amount.
     Money(MoneySum),
+    /// An instant; the date alone where people read it and it is a midnight in UTC.
+    At(Timestamp),
+    /// An id; its beginning where people read it.
+    Id(String),
     /// Nothing.
     Empty,
 }
@@ -71,7 +75,8 @@ impl Cell {
     /// For programs: codes, plain numbers.
     fn plain(&self) -> String {
         match self {
-            Self::Text(text) | Self::Code(text, _) => text.clone(),
+            Self::Text(text) | Self::Code(text, _) | Self::Id(text) => text.clone(),
+            Self::At(at) => at.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Share(share) => share.to_string(),
             Self::Money(sum) => amount(*sum),
@@ -81,7 +86,8 @@ impl Cell {
 
     fn json(&self) -> Value {
         match self {
-            Self::Text(text) | Self::Code(text, _) => text.as_str().into(),
+            Self::Text(text) | Self::Code(text, _) | Self::Id(text) => text.as_str().into(),
+            Self::At(at) => at.to_string().into(),
             Self::Number(number) => {
                 i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
             }
@@ -95,6 +101,8 @@ impl Cell {
     fn shown(&self) -> String {
         match self {
             Self::Text(text) | Self::Code(_, text) => safe(text),
+            Self::At(at) => day_or_instant(*at),
+            Self::Id(id) => short(id),
             Self::Number(number) => thousands(&number.to_string()),
             Self::Share(share) => format!("{:5.1} %", share * 100.0),
             Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
@@ -103,7 +111,7 @@ impl Cell {
     }
 
     const fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Code(..) | Self::Empty)
+        matches!(self, Self::Text(_) | Self::Code(..) | Self::At(_) | Self::Id(_) | Self::Empty)
     }
 }
 
@@ -124,15 +132,13 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// For a terminal `width` columns wide; no limit if none. Shares get a bar.
-    pub fn to_terminal(&self, width: Option<u16>) -> String {
+    /// For a terminal `width` columns wide. Shares get a bar.
+    pub fn to_terminal(&self, width: u16) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
-        if let Some(width) = width {
-            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        }
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         self.fill(&mut table, true);
-        if self.title.is_empty() { table.to_string() } else { format!("{}\n{table}", self.title) }
+        if self.title.is_empty() { table.to_string() } else { format!("{}\n{table}", safe(&self.title)) }
     }
 
     /// As a Markdown table under its title.
@@ -140,7 +146,11 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_style(ASCII_MARKDOWN);
         self.fill(&mut table, false);
-        if self.title.is_empty() { table.to_string() } else { format!("**{}**\n\n{table}", self.title) }
+        if self.title.is_empty() {
+            table.to_string()
+        } else {
+            format!("**{}**\n\n{table}", safe(&self.title))
+        }
     }
 
     fn fill(&self, table: &mut comfy_table::Table, bars: bool) {
@@ -149,7 +159,8 @@ impl Table {
         for row in &self.rows {
             let cells = row.iter().map(|cell| match share(cell) {
                 Some(share) if bars && most > 0.0 => format!("{} {}", cell.shown(), bar(share / most)),
-                _ => cell.shown(),
+                _ if bars => cell.shown(),
+                _ => cell.shown().replace('|', "\\|"),
             });
             table.add_row(cells);
         }
@@ -239,13 +250,31 @@ fn thousands(decimal: &str) -> String {
 
 /// Control and direction-changing characters are escaped, so that data cannot move the cursor or hide text.
 pub fn safe(text: &str) -> String {
-    let unsafe_char = |c: char| {
+    let hidden = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
-    text.chars()
-        .flat_map(|c| if unsafe_char(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// An instant for people: the date alone at midnight UTC.
+pub fn day_or_instant(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.strip_suffix("T00:00:00Z").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// The first eight characters of an id, enough to find it again by eye.
+pub fn short(id: &str) -> String {
+    match id.char_indices().nth(8) {
+        Some((end, _)) => format!("{}…", id.get(..end).unwrap_or(id)),
+        None => id.to_owned(),
+    }
 }
 
 fn guarded(text: &str) -> String {
@@ -279,13 +308,39 @@ mod tests {
 
     #[test]
     fn people_see_thousands_percent_and_bars() {
-        let shown = table().to_terminal(None);
+        let shown = table().to_terminal(120);
         assert!(shown.contains("-1,234,567") && shown.contains("50.0 % ████████████████████"), "{shown}");
+    }
+
+    #[test]
+    fn a_bar_in_a_text_does_not_end_a_cell_of_markdown() {
+        let mut table = Table::new("", &[("who", "Who")]);
+        table.push(vec!["a|b".into()]);
+        assert!(table.to_markdown().contains("| a\\|b |"), "{}", table.to_markdown());
+        assert!(table.to_terminal(120).contains("│ a|b │"));
     }
 
     #[test]
     fn json_lines_keep_types() {
         assert_eq!(table().to_jsonl().lines().next(), Some(r#"{"n":-1234567,"share":0.5,"who":"=a"}"#));
+    }
+
+    #[test]
+    fn people_see_dates_and_short_ids_where_programs_get_all_of_them() {
+        let midnight = Cell::At(Timestamp::parse("1998-06-30T00:00:00Z").unwrap());
+        let noon = Cell::At(Timestamp::parse("1998-06-30T12:00:00Z").unwrap());
+        let id = Cell::Id("00c663bc-2800-8d23-b5dc-a7bd8884a9db".into());
+        assert_eq!((midnight.shown(), noon.shown()), ("1998-06-30".into(), "1998-06-30T12:00:00Z".into()));
+        assert_eq!(id.shown(), "00c663bc…");
+        assert_eq!((midnight.plain().as_str(), id.plain().len()), ("1998-06-30T00:00:00Z", 36));
+    }
+
+    #[test]
+    fn a_table_is_never_wider_than_its_place() {
+        let mut table = Table::new("", &[("a", "A"), ("b", "B")]);
+        table.push(vec!["long words ".repeat(20).into(), "长的词 ".repeat(40).into()]);
+        let shown = table.to_terminal(60);
+        assert!(shown.lines().all(|line| line.chars().count() <= 60), "{shown}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tenure::core::log::{Cut, Read};
 use tenure::store::StoreError;
 
 use crate::args;
-use crate::command::Talk;
+use crate::command::warn;
 use crate::error::{CliError, chain};
 use crate::source::Source;
 
@@ -15,7 +15,7 @@ use crate::source::Source;
 ///
 /// # Errors
 /// Wrong usage, or a failing store.
-pub fn run(args: &args::Log, talk: &Talk) -> Result<ExitCode, CliError> {
+pub fn run(args: &args::Log) -> Result<ExitCode, CliError> {
     let source = Source::open(&args.source)?;
     let known_at = source.known_at(args.source.known_at.as_deref())?;
     let mut read = Read::all().cut(Cut { as_of: None, known_at });
@@ -25,7 +25,7 @@ pub fn run(args: &args::Log, talk: &Talk) -> Result<ExitCode, CliError> {
         let page = match source.read(&read) {
             Ok(page) => page,
             Err(StoreError::Undecodable { position, source, .. }) => {
-                talk.warn(&format!("the fact at position {position} cannot be read: {}", chain(&source)));
+                warn(&format!("the fact at position {position} cannot be read: {}", chain(&source)));
                 code = ExitCode::from(1);
                 read = read.from(position);
                 continue;
@@ -36,7 +36,7 @@ pub fn run(args: &args::Log, talk: &Talk) -> Result<ExitCode, CliError> {
             let line = if args.ids { fact.event.id.to_string() } else { source.shown(fact).to_line() };
             match writeln!(out, "{line}") {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
-                other => other.map_err(CliError::input)?,
+                other => other.map_err(|error| CliError::output(&error))?,
             }
         }
         if page.is_last(&read) {
@@ -45,7 +45,7 @@ pub fn run(args: &args::Log, talk: &Talk) -> Result<ExitCode, CliError> {
         read = read.from(page.scanned_to);
     }
     match out.flush() {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::input(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::output(&error)),
         _ => Ok(code),
     }
 }

@@ -26,12 +26,12 @@ pub struct Talk {
 
 impl Talk {
     /// The phrases of the language.
-    pub const fn words(&self) -> &'static Words {
+    pub const fn words(self) -> &'static Words {
         self.lang.words()
     }
 
     /// The language as the core names it.
-    pub const fn language(&self) -> Language {
+    pub const fn language(self) -> Language {
         match self.lang {
             Lang::En => Language::En,
             Lang::ZhCn => Language::ZhCn,
@@ -39,14 +39,14 @@ impl Talk {
     }
 
     /// Says something.
-    pub fn say(&self, text: &str) {
+    pub fn say(self, text: &str) {
         if !self.quiet {
-            anstream::eprintln!("{text}");
+            anstream::eprintln!("{}", crate::table::safe(text));
         }
     }
+}
 
-    /// Says what somebody has to look at, also when quiet.
-    pub fn warn(&self, text: &str) {
-        anstream::eprintln!("{}", crate::table::safe(text));
-    }
+/// Says what somebody has to look at, also when quiet.
+pub fn warn(text: &str) {
+    anstream::eprintln!("{}", crate::table::safe(text));
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::json;
+use tenure::core::Timestamp;
 use tenure::core::fold::Projection;
 
 use crate::args;
@@ -17,17 +18,18 @@ use crate::table::Table;
 ///
 /// # Errors
 /// Wrong usage or input, or a failing store.
-pub fn run(args: &args::Replay, talk: &Talk) -> Result<ExitCode, CliError> {
+pub fn run(args: &args::Replay, talk: Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
     let machine = question.stages()?;
     let rfm = question.policy.rfm().map_err(CliError::input)?;
     let begun = Instant::now();
     let states = question.fold(&(&machine, &rfm), talk)?;
     let as_of = question.as_of(&states);
+    let at = as_of.unwrap_or(Timestamp::MIN);
     let mut lines: Vec<String> = states
         .iter()
         .map(|(id, folded)| {
-            let (stage, values) = states.projection().view(&folded.state, as_of);
+            let (stage, values) = states.projection().view(&folded.state, at);
             let stage = stage.map(|view| (machine.policy().code(view.stage), view.since));
             let raw = values.values.map(|raw| (raw.recency_days, raw.frequency, values.monetary()));
             json!([states.shown(id), stage, raw]).to_string()
@@ -50,6 +52,6 @@ pub fn run(args: &args::Replay, talk: &Talk) -> Result<ExitCode, CliError> {
     let mut table = Table::new("", &columns);
     table.push(vec![facts.into(), states.len().into(), format!("{seconds:.3}").into(), digest.into()]);
     answer.tables.push(table);
-    answer.print(args.question.format).map_err(CliError::input)?;
+    answer.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
 }

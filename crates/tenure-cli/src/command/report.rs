@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tenure::core::Duration;
 
-use crate::answer::Answer;
 use crate::args;
 use crate::command::{Talk, rfm, stages};
 use crate::error::CliError;
@@ -18,7 +17,7 @@ const MONTH: Duration = Duration::days(30);
 ///
 /// # Errors
 /// Wrong usage or input, or a failing store.
-pub fn run(args: &args::Report, talk: &Talk) -> Result<ExitCode, CliError> {
+pub fn run(args: &args::Report, talk: Talk) -> Result<ExitCode, CliError> {
     let mut question = Question::open(&args.question)?;
     if question.asked().is_none() {
         let first = stages::answer(&question, &stages::Asked::default(), talk)?;
@@ -28,28 +27,18 @@ pub fn run(args: &args::Report, talk: &Talk) -> Result<ExitCode, CliError> {
     let asked = stages::Asked { since, within: Some(MONTH), ..stages::Asked::default() };
     let stood = stages::answer(&question, &asked, talk)?;
     let segments = rfm::answer(&question, None, talk)?;
-    let facts = question.source.head()?.position.0;
-    let body = json!({
-        "facts": facts,
-        "customers": stood.answer["customers"],
-        "stages": stood.answer["stages"],
-        "macro_stages": stood.answer["macro_stages"],
-        "transitions": stood.answer["transitions"],
-        "soon_at_risk": stood.answer["soon_at_risk"],
-        "rfm": {"edges": segments.answer["edges"], "segments": segments.answer["segments"], "counts": segments.answer["counts"]},
-    });
+    let mut body = stood.body;
+    if let (Value::Object(body), Value::Object(mut rfm)) = (&mut body, segments.body) {
+        // One page: the customers one by one are an answer of their own.
+        rfm.retain(|name, _| matches!(name.as_str(), "edges" | "segments" | "counts"));
+        body.insert("rfm".into(), rfm.into());
+    }
     let query = json!({"command": "report", "since": since, "within": MONTH, "rfm": question.policy.rfm});
-    let mut answer: Answer = question.answer(
-        query,
-        question.asked().unwrap_or(tenure::core::Timestamp::MIN),
-        body,
-        talk.words().report,
-        talk,
-    );
+    let mut answer = question.answer(query, question.asked(), body, talk.words().report, talk);
     answer.tables.extend(stood.tables);
     answer.tables.extend(segments.tables);
     answer.notes.extend(stood.notes);
     answer.notes.extend(segments.notes);
-    answer.print(args.question.format).map_err(CliError::input)?;
+    answer.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tenure::core::fold::UpTo;
+use tenure::core::Timestamp;
+use tenure::core::fold::{Projection as _, UpTo};
 use tenure::core::projection::rfm::{MapName, RfmPolicy, Scoring};
 use tenure::core::report::rfm::{
-    RfmAnswer, RfmError, RfmMoves, RfmMovesReport, RfmReport, Segment, segments,
+    Population, RfmAnswer, RfmError, RfmMoves, RfmMovesReport, RfmReport, Segment, segments,
 };
-use tenure::core::report::{Report, add_all};
+use tenure::core::report::{Report, Shown, add_all};
 
 use crate::answer::Answer;
 use crate::args;
@@ -17,13 +18,13 @@ use crate::command::Talk;
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Table, day_or_instant};
 
 /// Runs the command.
 ///
 /// # Errors
 /// Wrong usage or input, or a failing store.
-pub fn run(args: &args::Rfm, talk: &Talk) -> Result<ExitCode, CliError> {
+pub fn run(args: &args::Rfm, talk: Talk) -> Result<ExitCode, CliError> {
     let mut question = Question::open(&args.question)?;
     if let Some(scoring) = &args.scoring {
         question.policy.rfm.scoring = named::<Scoring>("--scoring", scoring)?;
@@ -31,7 +32,7 @@ pub fn run(args: &args::Rfm, talk: &Talk) -> Result<ExitCode, CliError> {
     if let Some(map) = &args.map {
         question.policy.rfm.map = named::<MapName>("--map", map)?;
     }
-    answer(&question, args.since.as_deref(), talk)?.print(args.question.format).map_err(CliError::input)?;
+    answer(&question, args.since.as_deref(), talk)?.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -39,40 +40,35 @@ pub fn run(args: &args::Rfm, talk: &Talk) -> Result<ExitCode, CliError> {
 ///
 /// # Errors
 /// Wrong input, or a failing store.
-pub fn answer(question: &Question, since: Option<&str>, talk: &Talk) -> Result<Answer, CliError> {
+pub fn answer(question: &Question, since: Option<&str>, talk: Talk) -> Result<Answer, CliError> {
     let rfm = question.policy.rfm().map_err(CliError::input)?;
     let since = since.map(|text| question.instant("--since", text)).transpose()?;
     let (as_of, result, moves) = match since {
         None => {
             let states = question.fold(&rfm, talk)?;
             let as_of = question.as_of(&states);
-            let report = RfmReport::new(&rfm, as_of);
-            (as_of, report.finish(add_all(&report, &states, as_of)), None)
+            let at = as_of.unwrap_or(Timestamp::MIN);
+            let report = RfmReport::new(&rfm, at);
+            (as_of, report.finish(add_all(&report, &states, at)), None)
         }
         Some(since) => {
             let states = question.fold(&(UpTo { projection: rfm.clone(), at: since }, rfm.clone()), talk)?;
             let as_of = question.as_of(&states);
-            if since > as_of {
-                return Err(CliError::input(format!("--since {since} lies after --as-of {as_of}")));
-            }
-            let report = RfmMovesReport::new(&rfm, since, as_of);
-            let moves = report.finish(add_all(&report, &states, as_of)).map_err(told)?;
+            Question::check_since(since, as_of)?;
+            let at = as_of.unwrap_or(since);
+            let report = RfmMovesReport::new(&rfm, since, at);
+            let moves = report.finish(add_all(&report, &states, at)).map_err(|error| told(&error))?;
             // Both instants are seen relative to the edges of the first.
-            let after = RfmReport::new(&rfm, as_of).with_edges(moves.edges.clone());
-            let mut population = Default::default();
+            let after = RfmReport::new(&rfm, at).with_edges(moves.edges.clone());
+            let mut population = Population::default();
             for (id, folded) in states.iter() {
-                use tenure::core::fold::Projection as _;
-                let (_, view) = states.projection().view(&folded.state, as_of);
-                after.add(
-                    &mut population,
-                    tenure::core::report::Shown { id, name: &states.shown(id) },
-                    &view,
-                );
+                let (_, view) = states.projection().view(&folded.state, at);
+                after.add(&mut population, Shown { id, name: &states.shown(id) }, &view);
             }
             (as_of, after.finish(population), Some(moves))
         }
     };
-    let result = result.map_err(told)?;
+    let result = result.map_err(|error| told(&error))?;
     let mut body = json!(result);
     if let (Some(moves), Value::Object(body)) = (&moves, &mut body) {
         body.insert("moves".into(), json!(moves));
@@ -86,6 +82,9 @@ pub fn answer(question: &Question, since: Option<&str>, talk: &Talk) -> Result<A
     if let Some(moves) = &moves {
         answer.tables.push(moves_table(&question.policy.rfm, moves, talk));
     }
+    if result.counts.scored + result.counts.unscored == 0 {
+        answer.notes.push(w.nobody.into());
+    }
     if result.counts.unscored > 0 {
         answer.notes.push(fill(w.unscored, &[&result.counts.unscored]));
     }
@@ -95,8 +94,8 @@ pub fn answer(question: &Question, since: Option<&str>, talk: &Talk) -> Result<A
     Ok(answer)
 }
 
-fn told(error: RfmError) -> CliError {
-    CliError::input(&error).hint(error.hint())
+fn told(error: &RfmError) -> CliError {
+    CliError::input(error).hint(error.hint())
 }
 
 /// A name of a list, or what the list is.
@@ -104,14 +103,14 @@ fn named<T: DeserializeOwned>(option: &str, name: &str) -> Result<T, CliError> {
     serde_json::from_value(name.into()).map_err(|error| CliError::input(format!("{option}: {error}")))
 }
 
-fn label(policy: &RfmPolicy, code: &str, talk: &Talk) -> Cell {
+fn label(policy: &RfmPolicy, code: &str, talk: Talk) -> Cell {
     let known = segments(policy).into_iter().find(|segment| segment.code == code);
     let label = known
         .map_or_else(|| code.to_owned(), |Segment { en, zh_cn, .. }| talk.lang.pick(en, zh_cn).to_owned());
     Cell::Code(code.to_owned(), label)
 }
 
-fn segment_table(policy: &RfmPolicy, answer: &RfmAnswer, talk: &Talk) -> Table {
+fn segment_table(policy: &RfmPolicy, answer: &RfmAnswer, talk: Talk) -> Table {
     let w = talk.words();
     let name = json!(policy.map);
     let title = format!("{} ({})", w.segments, name.as_str().unwrap_or_default());
@@ -124,7 +123,7 @@ fn segment_table(policy: &RfmPolicy, answer: &RfmAnswer, talk: &Talk) -> Table {
     table
 }
 
-fn customer_table(policy: &RfmPolicy, answer: &RfmAnswer, talk: &Talk) -> Table {
+fn customer_table(policy: &RfmPolicy, answer: &RfmAnswer, talk: Talk) -> Table {
     let w = talk.words();
     let columns = [
         ("customer", w.customer),
@@ -152,13 +151,28 @@ fn customer_table(policy: &RfmPolicy, answer: &RfmAnswer, talk: &Talk) -> Table 
     table
 }
 
-fn moves_table(policy: &RfmPolicy, moves: &RfmMoves, talk: &Talk) -> Table {
+fn moves_table(policy: &RfmPolicy, moves: &RfmMoves, talk: Talk) -> Table {
     let w = talk.words();
     let columns = [("from", w.from), ("to", w.to), ("customers", w.customers)];
-    let mut table = Table::new(fill(w.moves, &[&moves.since]), &columns);
+    let mut table = Table::new(fill(w.moves, &[&day_or_instant(moves.since)]), &columns);
     let cell = |code: &Option<String>| code.as_ref().map_or(Cell::Empty, |code| label(policy, code, talk));
     for flow in moves.matrix.iter().filter(|flow| flow.from != flow.to) {
         table.push(vec![cell(&flow.from), cell(&flow.to), flow.customers.into()]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_is_offered_is_one() {
+        for name in args::SCORINGS {
+            assert!(named::<Scoring>("--scoring", name).is_ok(), "{name}");
+        }
+        for name in args::MAPS {
+            assert!(named::<MapName>("--map", name).is_ok(), "{name}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tenure::core::fold::{Projection, UpTo};
 use tenure::core::projection::stage::{StageMachine, StageOutlook, StagePolicy, Timeline};
 use tenure::core::report::stages::{
@@ -17,22 +17,28 @@ use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
 use crate::lang::fill;
-use crate::question::Question;
-use crate::table::{Cell, Table};
+use crate::question::{CountFacts, Question};
+use crate::table::{Cell, Table, day_or_instant};
 
 /// Runs the command.
 ///
 /// # Errors
 /// Wrong usage or input, or a failing store.
-pub fn run(args: &args::Stages, talk: &Talk) -> Result<ExitCode, CliError> {
+pub fn run(args: &args::Stages, talk: Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
+    if args.within.is_some() && question.stages()?.policy().find(AT_RISK).is_none() {
+        return Err(CliError::input(format!(
+            "--within is about the stage {AT_RISK}, and policy \"{}\" has none",
+            question.policy.name
+        )));
+    }
     let asked = Asked {
         since: args.since.as_deref().map(|text| question.instant("--since", text)).transpose()?,
         within: args.within.as_deref().map(within).transpose()?,
         dwell: args.dwell,
         flows: args.flows,
     };
-    answer(&question, &asked, talk)?.print(args.question.format).map_err(CliError::input)?;
+    answer(&question, &asked, talk)?.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -66,13 +72,18 @@ pub const AT_RISK: &str = "at_risk";
 ///
 /// # Errors
 /// Wrong input, or a failing store.
-pub fn answer(question: &Question, asked: &Asked, talk: &Talk) -> Result<Answer, CliError> {
+pub fn answer(question: &Question, asked: &Asked, talk: Talk) -> Result<Answer, CliError> {
     let machine = question.stages()?;
     let policy = machine.policy();
     let stood = UpTo { projection: &machine, at: asked.since.unwrap_or(Timestamp::MIN) };
     let outlook = StageOutlook { machine: &machine, horizon: asked.within.unwrap_or(Duration::ZERO) };
-    let states = question.fold(&(stood, outlook), talk)?;
+    let states = question.fold(&(stood, outlook, CountFacts), talk)?;
     let as_of = question.as_of(&states);
+    if let Some(since) = asked.since {
+        Question::check_since(since, as_of)?;
+    }
+    let at = as_of.unwrap_or(Timestamp::MIN);
+    let mut facts = 0_u64;
     let counts = StageCounts { policy };
     let matrix = StageMatrix { policy };
     let entering = policy.find(AT_RISK).map(|stage| Entering { policy, stage });
@@ -80,7 +91,8 @@ pub fn answer(question: &Question, asked: &Asked, talk: &Talk) -> Result<Answer,
     for (id, folded) in states.iter() {
         let name = states.shown(id);
         let shown = Shown { id, name: &name };
-        let (before, outlook) = states.projection().view(&folded.state, as_of);
+        let (before, outlook, count) = states.projection().view(&folded.state, at);
+        facts += count;
         counts.add(&mut counted, shown, &outlook.now);
         matrix.add(&mut moved, shown, &(before, outlook.now));
         if let Some(entering) = &entering {
@@ -90,31 +102,33 @@ pub fn answer(question: &Question, asked: &Asked, talk: &Talk) -> Result<Answer,
     let table = counts.finish(counted);
     let matrix = asked.since.map(|_| matrix.finish(moved));
     let soon = asked.within.map(|_| entering.map(|entering| entering.finish(entered)).unwrap_or_default());
-    let (dwell, flows) = timelines(question, &machine, asked, as_of, talk)?;
+    let (dwell, flows) = timelines(question, &machine, asked, at, talk)?;
 
-    let mut body =
-        json!({"stages": table.stages, "macro_stages": table.macro_stages, "customers": table.customers});
-    if let Value::Object(body) = &mut body {
-        let mut insert =
-            |name: &str, value: Option<Value>| drop(value.map(|value| body.insert(name.into(), value)));
-        insert("transitions", matrix.as_ref().map(|matrix| json!(matrix)));
-        insert("soon_at_risk", soon.as_ref().map(|soon| json!(soon)));
-        insert("dwell", dwell.as_ref().map(|dwell| json!(dwell)));
-        insert("flows", flows.as_ref().map(|flows| json!(flows)));
-    }
+    let mut body = Map::new();
+    let mut insert = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            body.insert(name.into(), value);
+        }
+    };
+    insert("facts", Some(facts.into()));
+    insert("customers", Some(table.customers.into()));
+    insert("stages", Some(json!(table.stages)));
+    insert("macro_stages", Some(json!(table.macro_stages)));
+    insert("transitions", matrix.as_ref().map(|matrix| json!(matrix)));
+    insert("soon_at_risk", soon.as_ref().map(|soon| json!(soon)));
+    insert("dwell", dwell.as_ref().map(|dwell| json!(dwell)));
+    insert("flows", flows.as_ref().map(|flows| json!(flows)));
     let query = json!({
         "command": "stages", "since": asked.since, "within": asked.within, "dwell": asked.dwell, "flows": asked.flows,
     });
     let w = talk.words();
-    let mut answer = question.answer(query, as_of, body, w.stages, talk);
+    let mut answer = question.answer(query, as_of, Value::Object(body), w.stages, talk);
     answer.tables.push(stage_table(policy, &table, talk));
     if let (Some(since), Some(matrix)) = (asked.since, &matrix) {
         answer.tables.push(matrix_table(policy, since, matrix, talk));
     }
     if let (Some(within), Some(soon)) = (asked.within, &soon) {
-        let (table, more) = soon_table(policy, within, soon, talk);
-        answer.tables.push(table);
-        answer.notes.extend(more);
+        answer.tables.push(soon_table(policy, within, soon, talk));
     }
     answer.tables.extend(dwell.map(|dwell| dwell_table(policy, &dwell, talk)));
     answer.tables.extend(flows.map(|flows| flow_table(policy, &flows, talk)));
@@ -132,7 +146,7 @@ fn timelines(
     machine: &StageMachine,
     asked: &Asked,
     as_of: Timestamp,
-    talk: &Talk,
+    talk: Talk,
 ) -> Result<FromTimelines, CliError> {
     if !asked.dwell && !asked.flows {
         return Ok((None, None));
@@ -140,18 +154,18 @@ fn timelines(
     let states = question.fold(&Timeline::new(machine.clone()), talk)?;
     let dwell = StageDwell { policy: machine.policy() };
     let dwell = asked.dwell.then(|| dwell.finish(add_all(&dwell, &states, as_of)));
-    let flows = StageFlows::new(machine.policy(), question.months(asked.since, as_of)?);
+    let flows = StageFlows::new(machine.policy(), question.months(asked.since, as_of));
     let flows = asked.flows.then(|| flows.finish(add_all(&flows, &states, as_of)));
     Ok((dwell, flows))
 }
 
-fn label(policy: &StagePolicy, code: &str, talk: &Talk) -> Cell {
+fn label(policy: &StagePolicy, code: &str, talk: Talk) -> Cell {
     let label = policy.find(code).and_then(|stage| policy.stage(stage));
     let label = label.map_or(code, |stage| stage.labels.of(talk.language()));
     Cell::Code(code.to_owned(), label.to_owned())
 }
 
-fn from_label(policy: &StagePolicy, code: Option<&String>, talk: &Talk) -> Cell {
+fn from_label(policy: &StagePolicy, code: Option<&String>, talk: Talk) -> Cell {
     code.map_or_else(
         || Cell::Code(String::new(), talk.words().not_yet.into()),
         |code| label(policy, code, talk),
@@ -159,7 +173,7 @@ fn from_label(policy: &StagePolicy, code: Option<&String>, talk: &Talk) -> Cell 
 }
 
 /// How many customers are in each stage.
-pub fn stage_table(policy: &StagePolicy, stages: &StageTable, talk: &Talk) -> Table {
+pub fn stage_table(policy: &StagePolicy, stages: &StageTable, talk: Talk) -> Table {
     let w = talk.words();
     let columns =
         [("stage", w.stage), ("macro", w.macro_stage), ("customers", w.customers), ("share", w.share)];
@@ -178,10 +192,10 @@ pub fn stage_table(policy: &StagePolicy, stages: &StageTable, talk: &Talk) -> Ta
 }
 
 /// Who moved from which stage to which.
-pub fn matrix_table(policy: &StagePolicy, since: Timestamp, matrix: &[MatrixCell], talk: &Talk) -> Table {
+pub fn matrix_table(policy: &StagePolicy, since: Timestamp, matrix: &[MatrixCell], talk: Talk) -> Table {
     let w = talk.words();
     let columns = [("from", w.from), ("to", w.to), ("customers", w.customers)];
-    let mut table = Table::new(fill(w.moves, &[&since]), &columns);
+    let mut table = Table::new(fill(w.moves, &[&day_or_instant(since)]), &columns);
     for cell in matrix.iter().filter(|cell| cell.from.as_ref() != Some(&cell.to)) {
         let from = from_label(policy, cell.from.as_ref(), talk);
         table.push(vec![from, label(policy, &cell.to, talk), cell.customers.into()]);
@@ -189,13 +203,8 @@ pub fn matrix_table(policy: &StagePolicy, since: Timestamp, matrix: &[MatrixCell
     table
 }
 
-/// Who enters `at_risk` soon: the first of them, and a word of how many more there are.
-pub fn soon_table(
-    policy: &StagePolicy,
-    within: Duration,
-    soon: &[Entrant],
-    talk: &Talk,
-) -> (Table, Option<String>) {
+/// Who enters `at_risk` soon: the first of them, and how many more there are.
+pub fn soon_table(policy: &StagePolicy, within: Duration, soon: &[Entrant], talk: Talk) -> Table {
     const SHOWN: usize = 10;
     let w = talk.words();
     let columns = [("customer", w.customer), ("at", w.at), ("from", w.from)];
@@ -204,13 +213,16 @@ pub fn soon_table(
     first.sort_by_key(|entrant| entrant.at);
     for entrant in first.into_iter().take(SHOWN) {
         let from = from_label(policy, entrant.from.as_ref(), talk);
-        table.push(vec![entrant.customer.as_str().into(), entrant.at.to_string().into(), from]);
+        table.push(vec![entrant.customer.as_str().into(), Cell::At(entrant.at), from]);
     }
     let more = soon.len().saturating_sub(SHOWN);
-    (table, (more > 0).then(|| fill(w.plus_more, &[&more])))
+    if more > 0 {
+        table.push(vec![fill(w.plus_more, &[&more]).into(), Cell::Empty, Cell::Empty]);
+    }
+    table
 }
 
-fn dwell_table(policy: &StagePolicy, dwell: &[DwellRow], talk: &Talk) -> Table {
+fn dwell_table(policy: &StagePolicy, dwell: &[DwellRow], talk: Talk) -> Table {
     let w = talk.words();
     let columns = [
         ("stage", w.stage),
@@ -228,18 +240,19 @@ fn dwell_table(policy: &StagePolicy, dwell: &[DwellRow], talk: &Talk) -> Table {
     table
 }
 
-fn flow_table(policy: &StagePolicy, flows: &[Flow], talk: &Talk) -> Table {
+/// The month that begins at an instant, which is midnight in some zone: half a month on it is the same one in all.
+fn month(begins: Timestamp) -> String {
+    let within = begins.checked_add(Duration::days(14)).unwrap_or(begins).to_string();
+    within.get(..7).unwrap_or(&within).to_owned()
+}
+
+fn flow_table(policy: &StagePolicy, flows: &[Flow], talk: Talk) -> Table {
     let w = talk.words();
     let columns = [("period", w.month), ("from", w.from), ("to", w.to), ("changes", w.changes)];
     let mut table = Table::new(w.flows, &columns);
     for flow in flows {
         let from = from_label(policy, flow.from.as_ref(), talk);
-        table.push(vec![
-            flow.period.to_string().into(),
-            from,
-            label(policy, &flow.to, talk),
-            flow.changes.into(),
-        ]);
+        table.push(vec![month(flow.period).into(), from, label(policy, &flow.to, talk), flow.changes.into()]);
     }
     table
 }

@@ -1,19 +1,19 @@
 //! `tenure void`: take back one fact, or everything that came with an import.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use pollster::block_on;
-use tenure::core::log::{Append, Corrections, KindSet, Read};
-use tenure::core::{Customer, CustomerEvent, Event, EventId, RecordedView};
-use tenure::sqlite::SqliteStore;
+use serde_json::json;
+use tenure::core::log::{Append, KindSet};
+use tenure::core::{Customer, CustomerEvent, Event, EventId, Kind};
 use tenure::store::{Clock, EventStore, SystemClock};
 
-use crate::answer::print;
+use crate::answer::{Answer, Format, print};
 use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
 use crate::source;
+use crate::table::Table;
 
 /// Voids a commit.
 const CHUNK: usize = 1000;
@@ -22,17 +22,16 @@ const CHUNK: usize = 1000;
 ///
 /// # Errors
 /// Wrong usage, nothing found, or a failing store.
-pub fn run(args: &args::Void, talk: &Talk) -> Result<ExitCode, CliError> {
-    let store = source::open_existing(&args.store)?;
+pub fn run(args: &args::Void, talk: Talk) -> Result<ExitCode, CliError> {
     let wanted = args.event.as_deref().map(str::parse::<EventId>).transpose();
-    let wanted = wanted.map_err(|error| CliError::input(format!("--event: {error}")))?;
-    let mut corrections = Corrections::new();
-    scan(&store, KindSet::CORRECTIONS, |fact| {
-        corrections.add(&fact.event);
+    let wanted = wanted.map_err(|error| {
+        CliError::input(format!("--event: {error}")).hint("tenure log --ids --store FILE shows the ids")
     })?;
+    let store = source::open_existing(&args.store)?;
+    let corrections = source::corrections(&store)?;
     let mut targets: Vec<(EventId, Customer)> = Vec::new();
-    let mut found = 0_u64;
-    scan(&store, KindSet::ALL, |fact| {
+    let (mut before, mut voids) = (0_u64, 0_u64);
+    source::scan(&store, KindSet::ALL, |fact| {
         let meant = match (&wanted, &args.batch) {
             (Some(id), _) => fact.event.id == *id,
             (None, Some(batch)) => {
@@ -41,52 +40,50 @@ pub fn run(args: &args::Void, talk: &Talk) -> Result<ExitCode, CliError> {
             }
             (None, None) => false,
         };
-        if meant {
-            found += 1;
-            if !corrections.is_voided(fact.event.id, fact.event.customer) {
-                let key = fact.customer_key.and_then(|key| Customer::parse(key, "default").ok());
-                targets.push((fact.event.id, key.unwrap_or_else(|| fact.event.customer.into())));
-            }
+        if !meant {
+            return;
+        }
+        if fact.event.kind == Kind::EventVoided {
+            voids += 1;
+        } else if corrections.is_voided(fact.event.id, fact.event.customer) {
+            before += 1;
+        } else {
+            let key = fact.customer_key.and_then(|key| Customer::parse(key, "default").ok());
+            targets.push((fact.event.id, key.unwrap_or_else(|| fact.event.customer.into())));
         }
     })?;
-    if found == 0 {
+    if targets.is_empty() && before == 0 {
+        if voids > 0 {
+            return Err(CliError::input("a void cannot be taken back")
+                .hint("import the fact again under a new --batch, or under a new id"));
+        }
         let what = args.batch.as_ref().map_or_else(
             || format!("no fact has the id {}", args.event.as_deref().unwrap_or_default()),
             |batch| format!("no fact came with batch \"{batch}\""),
         );
         return Err(CliError::input(what).hint("tenure log --store FILE shows ids and batches"));
     }
-    let distinct: BTreeSet<_> = targets.iter().map(|(id, _)| *id).collect();
     let now = SystemClock.now();
     for chunk in targets.chunks(CHUNK) {
         let voids: Result<Vec<Event>, _> = chunk
             .iter()
             .map(|(target, customer)| {
                 let void = CustomerEvent::EventVoided { target: *target, why: args.why.clone() };
-                Event::new(
-                    EventId::from_foreign("tenure-void", &target.to_string()),
-                    customer.clone(),
-                    now,
-                    void,
-                )
+                let id = EventId::from_foreign("tenure-void", &target.to_string());
+                Event::new(id, customer.clone(), now, void)
             })
             .collect();
         block_on(store.append(Append::new(voids.map_err(CliError::input)?)))?;
     }
     let w = talk.words();
-    print(&format!("{}: {} ({}: {})\n", w.voided, distinct.len(), w.known, found - distinct.len() as u64))
-        .map_err(CliError::input)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn scan(store: &SqliteStore, kinds: KindSet, mut each: impl FnMut(RecordedView<'_>)) -> Result<(), CliError> {
-    let mut read = Read::all().kinds(kinds);
-    loop {
-        let page = block_on(store.read(&read))?;
-        page.facts.iter().for_each(&mut each);
-        if page.is_last(&read) {
-            return Ok(());
-        }
-        read = read.from(page.scanned_to);
+    let voided = targets.len();
+    if matches!(args.format, Format::Json | Format::Jsonl) {
+        let summary = json!({"event": args.event, "batch": args.batch, "voided": voided, "already": before});
+        print(&format!("{summary}\n"))?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let mut table = Table::new("", &[("voided", w.voided), ("already", w.already_void)]);
+    table.push(vec![voided.into(), before.into()]);
+    Answer::of_table(table).print(args.format)?;
+    Ok(ExitCode::SUCCESS)
 }

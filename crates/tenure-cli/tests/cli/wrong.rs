@@ -1,0 +1,90 @@
+use crate::{Place, order};
+
+/// What is typed, and a fragment of what is told. All of it is exit code 2 with nothing on stdout and no new file.
+const WRONG: &[(&str, &str)] = &[
+    ("", "Usage: tenure"),
+    ("nonsense", "unrecognized subcommand 'nonsense'"),
+    ("stages", "<--store <FILE>|--events <FILE.jsonl>>"),
+    ("stages --store s.db --events a.jsonl", "cannot be used with"),
+    ("stages --store none.db", "there is no store none.db"),
+    ("verify --store none.db", "there is no store none.db"),
+    ("void --store none.db --batch a", "there is no store none.db"),
+    ("stages --store .", "is a directory"),
+    ("verify --store .", "is a directory"),
+    ("import a.jsonl --store .", "is a directory"),
+    ("import a.jsonl --store nowhere/s.db", "there is no directory nowhere"),
+    ("import a.jsonl --store nowhere/s.db --dry-run", "there is no directory nowhere"),
+    ("import a.jsonl --store . --dry-run", "is a directory"),
+    ("stages --events none.jsonl", "cannot read none.jsonl"),
+    ("stages --events .", "it is a directory"),
+    ("stages --events bad.jsonl", "bad.jsonl:1: "),
+    ("import none.csv --map cdnow --store new.db", "cannot read none.csv"),
+    ("import . --map cdnow --store new.db", "it is a directory"),
+    ("import a.csv --store new.db", "is not named .jsonl, so it needs a mapping"),
+    ("import a.csv --map nonsense --store new.db", "built-in mapping: cdnow"),
+    ("import a.csv --map broken.toml --store new.db", "broken.toml: line 1"),
+    ("import a.csv --map cdnow --store new.db", "there is no column \"sample_id\""),
+    ("import empty.csv --map cdnow --store new.db", "the file is empty"),
+    ("import a.jsonl --store new.db --backfill soon", "--backfill: \"soon\" is not a duration"),
+    ("import a.jsonl --store new.db --namespace A", "namespace"),
+    ("import a.jsonl --store new.db --quarantine nowhere/q", "there is no directory nowhere"),
+    ("rfm --store s.db --scoring nonsense", "value, rank, ntile, rank_average, nested, r_package, fixed"),
+    ("rfm --store s.db --map nonsense", "segments_11, segments_r_package_10, segments_cn_8, tiers_abc, own"),
+    ("rfm --store s.db --scoring fixed", "needs the edges r_days, f and m in [rfm.fixed]"),
+    ("rfm --store s.db --map own", "needs segments: [[rfm.segment]]"),
+    ("rfm --store s.db --as-of nonsense", "--as-of: \"nonsense\" is not a time"),
+    ("rfm --store s.db --as-of 1998-02-30", "names a day or time that does not exist"),
+    ("rfm --store s.db --as-of 2024-01-05 --since 2024-01-06", "lies after --as-of"),
+    ("rfm --store s.db --since 2030-01-01", "lies after --as-of"),
+    ("stages --store s.db --as-of 2024-01-05 --since 2024-01-06", "lies after --as-of"),
+    ("stages --store s.db --flows --since 2030-01-01", "lies after --as-of"),
+    ("stages --store s.db --within soon", "--within: \"soon\" is not a duration"),
+    ("stages --store s.db --known-at nonsense", "--known-at: \"nonsense\" is not a time"),
+    ("stages --store s.db --policy nonsense", "retail, saas, b2b"),
+    ("stages --store s.db --policy broken.toml", "broken.toml"),
+    ("stages --store s.db --threads 0", "0 is not in 1..=256"),
+    ("stages --store s.db --threads 100000", "100000 is not in 1..=256"),
+    ("stages --store s.db --format nonsense", "table, json, jsonl, csv, markdown"),
+    ("stages --store s.db --lang nonsense", "en, zh-CN"),
+    ("customer nobody --store s.db", "no facts are known of customer default:nobody"),
+    ("customer a@b.example --store s.db", "it looks like an e-mail address"),
+    ("void --store s.db", "<--event <ID>|--batch <KEY>>"),
+    ("void --store s.db --event a --batch b", "cannot be used with"),
+    ("void --store s.db --event nonsense", "--event: \"nonsense\" is not a UUID"),
+    ("void --store s.db --event 00000000-0000-0000-0000-000000000001", "no fact has the id"),
+    ("void --store s.db --batch nonsense", "no fact came with batch \"nonsense\""),
+];
+
+#[test]
+fn what_is_wrong_is_told_and_nothing_is_written() {
+    let place = Place::new();
+    place.write("a.jsonl", order("ann", "2024-01-05T00:00:00Z", 100));
+    place.write("bad.jsonl", "not json\n");
+    place.write("a.csv", "who,when\n");
+    place.write("empty.csv", "");
+    place.write("broken.toml", "= nonsense\n");
+    place.line("import a.jsonl --store s.db");
+    let files = place.files();
+    let store = std::fs::read(place.path("s.db")).unwrap();
+    for (line, fragment) in WRONG {
+        let ran = place.run(line.split_whitespace());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "tenure {line}: {ran:?}");
+        assert!(ran.err.contains(fragment), "tenure {line}: {}", ran.err);
+        assert_eq!(place.files(), files, "tenure {line}");
+    }
+    assert_eq!(std::fs::read(place.path("s.db")).unwrap(), store);
+}
+
+#[test]
+fn a_void_is_not_taken_back() {
+    let place = Place::new();
+    place.write("a.jsonl", order("ann", "2024-01-05T00:00:00Z", 100));
+    place.line("import a.jsonl --store s.db");
+    let id = place.line("log --store s.db --ids").trim().to_owned();
+    assert_eq!(place.json(&format!("void --store s.db --event {id} --why test"))["voided"], 1);
+    assert_eq!(place.json(&format!("void --store s.db --event {id}"))["already"], 1);
+    let void = place.line("log --store s.db --ids").lines().last().unwrap().to_owned();
+    let ran = place.run(["void", "--store", "s.db", "--event", &void]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("a void cannot be taken back"), "{}", ran.err);
+}
