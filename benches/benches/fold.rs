@@ -19,7 +19,7 @@ const PER_CUSTOMER: u64 = 50;
 const RUNS: usize = 5;
 
 fn main() {
-    let count = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(10_000_000_u64);
+    let count = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(10_000_000_u64);
     let facts = facts(count / PER_CUSTOMER, PER_CUSTOMER);
     let sorted = block(&facts);
     println!(

@@ -28,7 +28,7 @@ const COMMIT: usize = 1_000;
 const RUNS: usize = 3;
 
 fn main() {
-    let count = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1_000_000_u64);
+    let count = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000_u64);
     let history = events(&by_time(facts(count / 50, 50)));
     let count = history.len();
     println!("{count} facts, {} customers, seed {SEED}, {RUNS} runs in turns, medians", count / 50);
@@ -166,7 +166,7 @@ fn insert(path: &Path, facts: &[Vec<Value>], streams: &[Vec<Value>]) {
             for row in streams.by_ref().take(chunk.len()) {
                 stream.execute(params_from_iter(row)).unwrap();
             }
-            transaction.execute("UPDATE head SET facts = facts + ?1", [chunk.len() as i64]).unwrap();
+            transaction.execute("UPDATE head SET facts = facts + ?1", [i64::try_from(chunk.len()).unwrap()]).unwrap();
         }
         transaction.commit().unwrap();
     }

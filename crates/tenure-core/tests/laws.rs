@@ -1,4 +1,5 @@
 //! The laws on the log in memory: for a projection that forgets nothing, and for the standard ones.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
 use proptest::sample::Index;

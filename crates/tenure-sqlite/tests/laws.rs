@@ -1,4 +1,5 @@
 //! The laws on SQLite, folded on three threads: what holds in memory holds here, bit for bit.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
 
