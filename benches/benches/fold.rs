@@ -60,10 +60,12 @@ fn main() {
 
 const LATE: Timestamp = Timestamp::MAX;
 
+#[inline(never)]
 fn walk(facts: &FactBlock) -> i64 {
     facts.events().filter_map(|fact| fact.amount).fold(0_i64, |sum, money| sum.wrapping_add(money.minor))
 }
 
+#[inline(never)]
 fn fold(facts: &FactBlock) -> u64 {
     let projection = standard();
     let mut orders = 0;

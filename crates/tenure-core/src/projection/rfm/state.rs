@@ -74,10 +74,13 @@ impl Totals {
             self.missing = Some(self.missing.map_or(currency, |first| first.min(currency)));
         } else {
             self.minor = self.minor.saturating_add(part.minor);
-            self.currencies = match self.currencies {
-                Some((first, last)) => Some((first.min(currency), last.max(currency))),
-                None => Some((currency, currency)),
-            };
+            // Nearly every customer pays in one currency.
+            if self.currencies != Some((currency, currency)) {
+                self.currencies = match self.currencies {
+                    Some((first, last)) => Some((first.min(currency), last.max(currency))),
+                    None => Some((currency, currency)),
+                };
+            }
         }
     }
 
