@@ -93,8 +93,6 @@ const STARTED: u8 = 1;
 const PENDING: u8 = 2;
 /// That instant is the customer's first.
 const FIRST: u8 = 4;
-/// One of those facts may have made a rule hold, so the rules are to be tried, and not the next instant alone found.
-const AWAKE: u8 = 8;
 
 /// A change as the machine sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,8 +154,6 @@ pub(super) struct Walk<'a> {
     /// The instant whose facts wait for the rules; [`NEVER`] if none do.
     pending: i64,
     first: bool,
-    /// Whether those facts may have made a rule hold.
-    awake: bool,
     /// When no facts wait: the next instant that is critical or has to be looked at, not later than the next
     /// critical one.
     due: i64,
@@ -182,11 +178,7 @@ impl<'a> Walk<'a> {
                 return false;
             }
             let at = self.pending;
-            if self.awake {
-                self.settle(at, false, sink);
-            } else {
-                self.due = self.next_probe(at);
-            }
+            self.settle(at, false, sink);
             self.pending = NEVER;
             self.first = false;
         }
@@ -342,7 +334,6 @@ impl StageMachine {
             spot: Spot { since: state.since, rule: state.rule, stage: state.stage, moved: first },
             pending: if pending { state.at } else { NEVER },
             first,
-            awake: state.flags & AWAKE != 0,
             due: state.wake,
             retry: false,
             silent: 0,
@@ -369,13 +360,18 @@ impl StageMachine {
                 self.arrive(state, at, sink);
             }
         } else {
-            state.flags = STARTED | PENDING | FIRST | AWAKE;
+            state.flags = STARTED | PENDING | FIRST;
             (state.at, state.since, state.wake) = (at, at, at);
         }
         if relevant && self.record(state, fact) {
-            let awake = !self.quiet(StageIx(state.stage)).holds(fact.kind);
-            state.flags |= if awake { PENDING | AWAKE } else { PENDING };
-            state.wake = state.at;
+            if state.flags & PENDING == 0 && self.quiet(StageIx(state.stage)).holds(fact.kind) {
+                // No rule need be tried for it; it may have put off what was due.
+                let found = Cell::new(None);
+                state.wake = self.walk(state, &found).next_probe(state.at);
+            } else {
+                state.flags |= PENDING;
+                state.wake = state.at;
+            }
         }
     }
 
@@ -397,7 +393,7 @@ impl StageMachine {
         state.at = at;
         // One that coincides with a critical instant is tried with it.
         let pending = retry || due == at;
-        state.flags = if pending { STARTED | PENDING | AWAKE } else { STARTED };
+        state.flags = if pending { STARTED | PENDING } else { STARTED };
         state.wake = if pending { at } else { due };
     }
 
@@ -612,7 +608,7 @@ impl Projection for StageMachine {
         state.words.len() == self.program.init.len()
             && usize::from(state.stage) < self.policy.stages().len()
             && (state.rule == NO_RULE || usize::from(state.rule) < self.policy.rules().len())
-            && state.flags & !(STARTED | PENDING | FIRST | AWAKE) == 0
+            && state.flags & !(STARTED | PENDING | FIRST) == 0
             && (pending || state.flags & FIRST == 0)
             && known(state.at)
             && known(state.since)
