@@ -166,7 +166,9 @@ fn insert(path: &Path, facts: &[Vec<Value>], streams: &[Vec<Value>]) {
             for row in streams.by_ref().take(chunk.len()) {
                 stream.execute(params_from_iter(row)).unwrap();
             }
-            transaction.execute("UPDATE head SET facts = facts + ?1", [i64::try_from(chunk.len()).unwrap()]).unwrap();
+            transaction
+                .execute("UPDATE head SET facts = facts + ?1", [i64::try_from(chunk.len()).unwrap()])
+                .unwrap();
         }
         transaction.commit().unwrap();
     }

@@ -131,8 +131,8 @@ impl FactBlock {
     }
 
     /// The facts in their order, without the places that a store gave them: what a fold reads.
-    pub fn events(&self) -> impl DoubleEndedIterator<Item = EventView<'_>> + ExactSizeIterator {
-        self.rows.iter().map(|row| Self::event(row, self.texts(row)))
+    pub fn events(&self) -> impl Iterator<Item = EventView<'_>> {
+        Events { block: self, rows: self.rows.iter() }
     }
 
     /// The places of the facts by customer and, within one, in canonical order: what sorts facts that came in any
@@ -194,6 +194,27 @@ impl FactBlock {
             customer_key: (row.present & KEY != 0).then_some(key),
             context,
         }
+    }
+}
+
+/// The facts of a block as a fold reads them.
+struct Events<'a> {
+    block: &'a FactBlock,
+    rows: core::slice::Iter<'a, Row>,
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = EventView<'a>;
+
+    #[expect(clippy::inline_always, reason = "called out of line, every fact would be copied once more")]
+    #[inline(always)]
+    fn next(&mut self) -> Option<EventView<'a>> {
+        let row = self.rows.next()?;
+        Some(FactBlock::event(row, self.block.texts(row)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rows.size_hint()
     }
 }
 
