@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::event::{By, EventView, Kind};
+use crate::event::{By, EventView, Kind, KindSet};
 use crate::time::Timestamp;
 
 /// Which facts are meant: by name, and by leaves that must all hold.
@@ -88,10 +88,10 @@ impl Selector {
 
     /// The selector made ready for many facts.
     pub fn compile(&self) -> Matcher {
-        let mut kinds = KindSet::default();
+        let mut kinds = KindSet::NONE;
         for kind in Kind::ALL {
             if self.admits(*kind) {
-                kinds.insert(*kind);
+                kinds = kinds.with(*kind);
             }
         }
         let all_tracked = match &self.names {
@@ -487,25 +487,6 @@ impl From<Leaf> for RawLeaf {
     }
 }
 
-/// A set of kinds, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KindSet(u64);
-
-/// The catalogue and `Kind::Foreign` must fit the bits.
-const _: () = assert!(Kind::ALL.len() < 64);
-
-impl KindSet {
-    /// Puts a kind in.
-    pub const fn insert(&mut self, kind: Kind) {
-        self.0 |= 1 << kind as u8;
-    }
-
-    /// Whether a kind is in it.
-    pub const fn holds(self, kind: Kind) -> bool {
-        self.0 >> kind as u8 & 1 == 1
-    }
-}
-
 /// A [`Selector`] ready for many facts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matcher {
@@ -529,7 +510,7 @@ impl Matcher {
     /// Whether a fact matches.
     #[inline]
     pub fn matches(&self, fact: &EventView<'_>) -> bool {
-        self.kinds.holds(fact.kind) && self.named(fact) && self.leaves_hold(fact)
+        self.kinds.contains(fact.kind) && self.named(fact) && self.leaves_hold(fact)
     }
 
     /// Whether all leaves hold of a fact, whatever its name.
@@ -655,8 +636,8 @@ mod tests {
         assert!(!matcher(json!("order_placed")).matches(&order.view()), "the kind is meant");
         assert!(matcher(json!({"event": ["tracked", "x"]})).matches(&order.view()));
         assert!(matcher(json!({"event": null})).matches(&lesson.view()), "by the customer");
-        assert!(!Selector::ANY.compile().kinds().holds(Kind::MessageSent), "by us");
-        assert!(!Selector::ANY.compile().kinds().holds(Kind::Foreign), "unknown");
+        assert!(!Selector::ANY.compile().kinds().contains(Kind::MessageSent), "by us");
+        assert!(!Selector::ANY.compile().kinds().contains(Kind::Foreign), "unknown");
         let with_leaf = json!({"event": "lesson", "where": [{"property": "n", "op": "is_set"}]});
         assert!(!matcher(with_leaf).matches(&lesson.view()));
     }

@@ -7,6 +7,7 @@
 mod catalogue;
 mod field;
 mod interchange;
+mod kind_set;
 mod upcast;
 mod view;
 mod wire;
@@ -18,6 +19,7 @@ use serde_json::{Map, Value};
 
 pub use catalogue::{By, CustomerEvent, Kind};
 pub use interchange::{Line, LineError};
+pub use kind_set::KindSet;
 pub use upcast::{Upcaster, UpcasterError, Upcasters};
 pub use view::{EventView, FactKey};
 pub use wire::{FactError, Wire};

@@ -14,7 +14,9 @@ use std::hash::DefaultHasher;
 pub use append::{Append, AppendError, Appended, Decision, Expected, Found, Placed};
 pub use block::FactBlock;
 pub use correction::Corrections;
-pub use read::{Cut, Direction, KindSet, KnownAt, Page, Read};
+pub use read::{Cut, Direction, KnownAt, Page, Read};
+
+pub use crate::event::KindSet;
 
 use crate::event::{Event, RecordedView};
 use crate::id::{CustomerId, CustomerKey, EventId, Position, Version};

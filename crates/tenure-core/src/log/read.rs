@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FactBlock;
-use crate::event::{Kind, RecordedView};
+use crate::event::{KindSet, RecordedView};
 use crate::id::Position;
 use crate::time::Timestamp;
 
@@ -54,41 +54,6 @@ impl Cut {
             && (fact.event.kind.corrects() || self.as_of.is_none_or(|at| fact.event.occurred_at <= at))
     }
 }
-
-/// A set of kinds; every unknown kind counts as [`Kind::Foreign`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct KindSet(u64);
-
-impl KindSet {
-    /// No kind.
-    pub const NONE: Self = Self(0);
-    /// Every kind.
-    pub const ALL: Self = Self(u64::MAX);
-
-    /// The same set with one more kind.
-    #[must_use]
-    pub const fn with(self, kind: Kind) -> Self {
-        Self(self.0 | 1 << kind as u8)
-    }
-
-    /// Whether the kind is in it.
-    #[inline]
-    pub const fn contains(self, kind: Kind) -> bool {
-        self.0 & 1 << kind as u8 != 0
-    }
-
-    /// The kinds that correct what we know.
-    pub const CORRECTIONS: Self = Self::NONE.with(Kind::EventVoided).with(Kind::IdentityMerged);
-}
-
-impl FromIterator<Kind> for KindSet {
-    fn from_iter<I: IntoIterator<Item = Kind>>(kinds: I) -> Self {
-        kinds.into_iter().fold(Self::NONE, Self::with)
-    }
-}
-
-// One bit a kind.
-const _: () = assert!(Kind::ALL.len() < 64);
 
 /// In which order a log is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

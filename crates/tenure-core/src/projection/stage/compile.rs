@@ -5,9 +5,9 @@ use super::memory::{self, Class, NEVER};
 use super::policy::{CadencePolicy, StagePolicy};
 use super::quiet::quiet;
 use super::test::{Memory, Spot, Test};
-use crate::event::{Kind, Survey};
+use crate::event::{Kind, KindSet, Survey};
 use crate::money::Currency;
-use crate::select::{KindSet, Leaf, Matcher, Selector};
+use crate::select::{Leaf, Matcher, Selector};
 use crate::time::Zone;
 
 /// A policy, compiled.
@@ -166,9 +166,9 @@ impl Program {
                 ops.into()
             })
             .collect();
-        let mut relevant = KindSet::default();
+        let mut relevant = KindSet::NONE;
         for (kind, _) in kinds.clone().zip(&ops).filter(|(_, ops)| !ops.is_empty()) {
-            relevant.insert(kind);
+            relevant = relevant.with(kind);
         }
         let by_kind: Vec<(Kind, &[Op])> = kinds.zip(ops.iter().map(|ops| &**ops)).collect();
         let stages = (0..policy.stages().len())

@@ -9,9 +9,8 @@ use super::memory::{self, Class, Keyed, KeyedList, NEVER, NONE};
 use super::policy::{MacroStage, RuleIx, StageIx, StagePolicy};
 use super::test::{Memory, Spot, Test};
 use super::timeline::ConditionIx;
-use crate::event::EventView;
+use crate::event::{EventView, KindSet};
 use crate::fold::{Fingerprint, Projection};
-use crate::select::KindSet;
 use crate::time::Timestamp;
 
 /// How often silence can move a customer between two facts. A policy that goes round in circles by time alone stops
@@ -313,7 +312,7 @@ impl StageMachine {
     /// The kinds whose facts cannot make a rule out of a stage hold.
     #[inline]
     pub(super) fn quiet(&self, stage: StageIx) -> KindSet {
-        self.program.stages.get(usize::from(stage.0)).map_or_else(KindSet::default, |out_of| out_of.quiet)
+        self.program.stages.get(usize::from(stage.0)).map_or(KindSet::NONE, |out_of| out_of.quiet)
     }
 
     pub(super) fn conditions(&self) -> usize {
@@ -350,7 +349,7 @@ impl StageMachine {
     /// Takes the next fact in and tells the sink of the changes before it.
     #[inline]
     pub(super) fn take<S: Sink>(&self, state: &mut StageState, fact: &EventView<'_>, sink: &mut S) {
-        let relevant = self.program.relevant.holds(fact.kind);
+        let relevant = self.program.relevant.contains(fact.kind);
         let at = fact.occurred_at.as_micros();
         if state.started() {
             if at < state.wake && !relevant {
@@ -364,7 +363,7 @@ impl StageMachine {
             (state.at, state.since, state.wake) = (at, at, at);
         }
         if relevant && self.record(state, fact) {
-            if state.flags & PENDING == 0 && self.quiet(StageIx(state.stage)).holds(fact.kind) {
+            if state.flags & PENDING == 0 && self.quiet(StageIx(state.stage)).contains(fact.kind) {
                 // No rule need be tried for it; it may have put off what was due.
                 let found = Cell::new(None);
                 state.wake = self.walk(state, &found).next_probe(state.at);
