@@ -377,6 +377,11 @@ impl StageMachine {
     /// Settles all that lies before an instant and makes it the current one.
     #[inline]
     fn arrive<S: Sink>(&self, state: &mut StageState, at: i64, sink: &mut S) {
+        if state.flags & PENDING == 0 && at < state.wake {
+            // Nothing waits and nothing was due before it.
+            state.at = at;
+            return;
+        }
         let found = Cell::new(None);
         let mut walk = self.walk(state, &found);
         walk.advance(at - 1, sink);
