@@ -1,6 +1,8 @@
 //! The states of all customers, kept up to date as facts arrive in any order.
 
+use core::hash::BuildHasherDefault;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::DefaultHasher;
 
 use super::Projection;
 use crate::event::{EventView, FactKey, RecordedView};
@@ -42,6 +44,11 @@ impl Partition {
     }
 }
 
+/// Looked up once a fact, which a tree of many customers makes dear. It is gone through in the order of ids alone, so the
+/// order of its hashes, which are keyed alike in every run, shows nowhere.
+#[expect(clippy::disallowed_types, reason = "sorted before it is iterated")]
+type Table<T> = std::collections::HashMap<CustomerId, T, BuildHasherDefault<DefaultHasher>>;
+
 /// The states of all customers under one projection and one cut of the log.
 ///
 /// Two moves keep it up to date: [`absorb`](Self::absorb) takes facts in the order of the log and applies those that
@@ -57,7 +64,7 @@ pub struct States<P: Projection> {
     cut: Cut,
     partition: Partition,
     corrections: Corrections,
-    customers: BTreeMap<CustomerId, Folded<P::State>>,
+    customers: Table<Folded<P::State>>,
     keys: BTreeMap<CustomerId, CustomerKey>,
     stale: BTreeSet<CustomerId>,
     scanned_to: Position,
@@ -71,7 +78,7 @@ impl<P: Projection> States<P> {
             cut,
             partition: Partition::ALL,
             corrections: Corrections::new(),
-            customers: BTreeMap::new(),
+            customers: Table::default(),
             keys: BTreeMap::new(),
             stale: BTreeSet::new(),
             scanned_to: Position::START,
@@ -260,7 +267,9 @@ impl<P: Projection> States<P> {
 
     /// All customers and their states, by id.
     pub fn iter(&self) -> impl Iterator<Item = (CustomerId, &Folded<P::State>)> {
-        self.customers.iter().map(|(customer, folded)| (*customer, folded))
+        let mut all: Vec<_> = self.customers.iter().map(|(customer, folded)| (*customer, folded)).collect();
+        all.sort_unstable_by_key(|(customer, _)| *customer);
+        all.into_iter()
     }
 
     /// How a customer is shown: the external key, else the UUID.
