@@ -4,11 +4,7 @@
 //! ```console
 //! $ cargo bench -p tenure-benches --bench vocabulary
 //! ```
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a bench may fail loudly, and criterion makes its own functions"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
 
 use std::hint::black_box;
 
