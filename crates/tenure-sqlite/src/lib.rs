@@ -23,9 +23,6 @@
 //! - The file can be read with SQLite's own tools: `SELECT * FROM facts`.
 //!
 //! # Numbers
-//! Processor time a fact in one run on a machine under load, for 1 million facts of 50 000 customers, orders of one
-//! line with a channel and a batch, 240 bytes of file each; only the ratios are worth quoting.
-//!
 //! Measured by `cargo bench -p tenure-benches --bench sqlite` (1,000,000 facts, two shared cores): bulk import 0.51 of raw
 //! prepared inserts of the same rows, keys and durability; replay of stage and RFM on one thread 2.3 times a bare scan of
 //! the same columns with checksums.

@@ -15,8 +15,7 @@
 //! for each customer of a commit.
 //!
 //! The one index over the whole log is that of ids, which makes an append idempotent. Ids begin with their time
-//! (UUID versions 7 and 8), so it grows at its right end; ids without time make it grow everywhere, which costs more
-//! (see the numbers in the crate's documentation).
+//! (UUID versions 7 and 8), so it grows at its right end; ids without time make it grow everywhere, which costs more.
 
 /// "tnr1" in ASCII: marks the file as ours, in bytes 68 to 71 of its header.
 pub(crate) const APPLICATION_ID: i64 = 0x746e_7231;
