@@ -13,6 +13,7 @@ use core::num::NonZeroUsize;
 use core::ops::ControlFlow;
 use std::hint::black_box;
 use std::path::Path;
+use std::thread::available_parallelism;
 
 use pollster::block_on;
 use rusqlite::types::{Value, ValueRef};
@@ -51,14 +52,13 @@ fn replay_beside_scan(path: &Path, count: usize) {
     let connection = Connection::open(path).unwrap();
     let projection = standard();
     let scan = || seconds(|| black_box(scan(&connection)));
-    let fold = || {
+    let fold = |threads| {
         seconds(|| {
-            let states =
-                replay(&store, &projection, Cut::default(), NonZeroUsize::MIN, |_| ControlFlow::Continue(()));
+            let states = replay(&store, &projection, Cut::default(), threads, |_| ControlFlow::Continue(()));
             assert_eq!(states.unwrap().len(), count / 50);
         })
     };
-    let (floor, figure) = in_turns(RUNS, scan, fold);
+    let (floor, figure) = in_turns(RUNS, scan, || fold(NonZeroUsize::MIN));
     let per = |seconds: f64| seconds * 1e9 / f64::from(u32::try_from(count).unwrap());
     println!(
         "replay: scan {:.0} ns a fact, replay {:.0} ns, ratio {:.2} (gate 1.80: {})",
@@ -66,6 +66,13 @@ fn replay_beside_scan(path: &Path, count: usize) {
         per(figure),
         figure / floor,
         verdict(figure / floor, 1.8)
+    );
+    let threads = available_parallelism().unwrap();
+    let (floor, figure) = in_turns(RUNS, scan, || fold(threads));
+    println!(
+        "replay on {threads} threads, as the command line does it: {:.0} ns, ratio {:.2}",
+        per(figure),
+        figure / floor
     );
 }
 

@@ -36,6 +36,13 @@ pub(crate) enum Column {
     Link,
 }
 
+/// The value of a column is none that can be there. Small, because every value that is read may be one.
+impl From<Column> for Unreadable {
+    fn from(column: Column) -> Self {
+        Self::Column { column: column.name() }
+    }
+}
+
 impl Column {
     const fn name(self) -> &'static str {
         match self {
@@ -270,13 +277,13 @@ impl Decoder {
             (None, None) => None,
             (Some(minor), Some(code)) => {
                 if currency.is_none_or(|last| last.code() != code) {
-                    *currency = Some(code.parse().map_err(|_| impossible(Column::Currency))?);
+                    *currency = Some(code.parse().map_err(|_| Column::Currency)?);
                 }
                 currency.map(|currency| Money::from_minor(minor, currency))
             }
-            _ => return Err(impossible(Column::Currency)),
+            _ => return Err(Column::Currency.into()),
         };
-        let schema = u16::try_from(content.schema).map_err(|_| impossible(Column::Schema))?;
+        let schema = u16::try_from(content.schema).map_err(|_| Column::Schema)?;
         let fact = RecordedView {
             event: EventView {
                 id: content.id,
@@ -343,14 +350,14 @@ pub(crate) struct Linked {
 fn upcast(fact: &RecordedView<'_>) -> Result<Event, Unreadable> {
     let event = &fact.event;
     let customer = match fact.customer_key {
-        Some(key) => Customer::from(key.parse::<CustomerKey>().map_err(|_| impossible(Column::CustomerKey))?),
+        Some(key) => Customer::from(key.parse::<CustomerKey>().map_err(|_| Column::CustomerKey)?),
         None => event.customer.into(),
     };
     let data = match event.data {
         "" => serde_json::Map::new(),
         text => match tenure_core::json::parse(text).map_err(FactError::from)? {
             serde_json::Value::Object(data) => data,
-            _ => return Err(impossible(Column::Data)),
+            _ => return Err(Column::Data.into()),
         },
     };
     let wire = Wire {
@@ -387,7 +394,7 @@ fn header<'a>(
 fn columns<'a>(
     row: &'a Row<'_>,
     kinds: &'a [(Kind, Box<str>)],
-) -> Result<(Kind, Content<'a>, Place, i64), Unreadable> {
+) -> Result<(Kind, Content<'a>, Place, i64), Column> {
     let (kind, kind_name) = kind_of(row, kinds)?;
     let content = Content {
         id: EventId::from_bytes(blob(row, Column::Id)?),
@@ -412,12 +419,9 @@ fn columns<'a>(
     Ok((*kind, content, place, integer(row, Column::HeaderSum)?))
 }
 
-fn kind_of<'a>(row: &Row<'_>, kinds: &'a [(Kind, Box<str>)]) -> Result<&'a (Kind, Box<str>), Unreadable> {
+fn kind_of<'a>(row: &Row<'_>, kinds: &'a [(Kind, Box<str>)]) -> Result<&'a (Kind, Box<str>), Column> {
     let ordinal = integer(row, Column::Kind)?;
-    usize::try_from(ordinal.wrapping_sub(1))
-        .ok()
-        .and_then(|index| kinds.get(index))
-        .ok_or(impossible(Column::Kind))
+    usize::try_from(ordinal.wrapping_sub(1)).ok().and_then(|index| kinds.get(index)).ok_or(Column::Kind)
 }
 
 fn body<'a>(row: &'a Row<'_>) -> Result<(&'a str, &'a str), Unreadable> {
@@ -430,53 +434,49 @@ fn body<'a>(row: &'a Row<'_>) -> Result<(&'a str, &'a str), Unreadable> {
     }
 }
 
-const fn impossible(column: Column) -> Unreadable {
-    Unreadable::Column { column: column.name() }
+#[inline]
+fn value<'a>(row: &'a Row<'_>, column: Column) -> Result<ValueRef<'a>, Column> {
+    row.get_ref(column as usize).map_err(|_| column)
 }
 
 #[inline]
-fn value<'a>(row: &'a Row<'_>, column: Column) -> Result<ValueRef<'a>, Unreadable> {
-    row.get_ref(column as usize).map_err(|_| impossible(column))
-}
-
-#[inline]
-fn integer(row: &Row<'_>, column: Column) -> Result<i64, Unreadable> {
+fn integer(row: &Row<'_>, column: Column) -> Result<i64, Column> {
     match value(row, column)? {
         ValueRef::Integer(number) => Ok(number),
-        _ => Err(impossible(column)),
+        _ => Err(column),
     }
 }
 
 #[inline]
-fn optional(row: &Row<'_>, column: Column) -> Result<Option<i64>, Unreadable> {
+fn optional(row: &Row<'_>, column: Column) -> Result<Option<i64>, Column> {
     match value(row, column)? {
         ValueRef::Integer(number) => Ok(Some(number)),
         ValueRef::Null => Ok(None),
-        _ => Err(impossible(column)),
+        _ => Err(column),
     }
 }
 
 #[inline]
-fn text<'a>(row: &'a Row<'_>, column: Column) -> Result<Option<&'a str>, Unreadable> {
+fn text<'a>(row: &'a Row<'_>, column: Column) -> Result<Option<&'a str>, Column> {
     match value(row, column)? {
-        ValueRef::Text(bytes) => core::str::from_utf8(bytes).map(Some).map_err(|_| impossible(column)),
+        ValueRef::Text(bytes) => core::str::from_utf8(bytes).map(Some).map_err(|_| column),
         ValueRef::Null => Ok(None),
-        _ => Err(impossible(column)),
+        _ => Err(column),
     }
 }
 
 #[inline]
-fn blob<const N: usize>(row: &Row<'_>, column: Column) -> Result<[u8; N], Unreadable> {
+fn blob<const N: usize>(row: &Row<'_>, column: Column) -> Result<[u8; N], Column> {
     match value(row, column)? {
-        ValueRef::Blob(bytes) => bytes.try_into().map_err(|_| impossible(column)),
-        _ => Err(impossible(column)),
+        ValueRef::Blob(bytes) => bytes.try_into().map_err(|_| column),
+        _ => Err(column),
     }
 }
 
-fn instant(micros: i64, column: Column) -> Result<Timestamp, Unreadable> {
-    Timestamp::from_micros(micros).ok_or(impossible(column))
+fn instant(micros: i64, column: Column) -> Result<Timestamp, Column> {
+    Timestamp::from_micros(micros).ok_or(column)
 }
 
-fn unsigned(number: i64, column: Column) -> Result<u64, Unreadable> {
-    u64::try_from(number).map_err(|_| impossible(column))
+fn unsigned(number: i64, column: Column) -> Result<u64, Column> {
+    u64::try_from(number).map_err(|_| column)
 }

@@ -120,7 +120,7 @@ async fn catch_up_to<S: EventStore, P: Projection>(
 ) -> Result<usize, ReplayError> {
     let mut scan = Scan::new(states.cut(), states.scanned_to(), head);
     while let Some(facts) = scan.next(store).await? {
-        states.absorb(facts.iter().filter(|fact| fact.position <= head));
+        states.absorb(&facts, head);
         states.scanned(scan.at());
         if progress(Progress { position: scan.at(), head, refolded: 0, stale: 0 }).is_break() {
             return Err(ReplayError::Stopped { at: scan.at() });
@@ -178,9 +178,7 @@ pub fn replay<S: EventStore, P: Projection + Clone + Send>(
     let mut shares: Vec<States<P>> =
         Partition::split(shares).map(|partition| new().in_partition(partition)).collect();
     let scan = Scan::new(cut, Position::START, head);
-    let absorb = |states: &mut States<P>, facts: &FactBlock| {
-        states.absorb(facts.iter().filter(|fact| fact.position <= head));
-    };
+    let absorb = |states: &mut States<P>, facts: &FactBlock| states.absorb(facts, head);
     broadcast(store, scan, &mut shares, absorb, |position| {
         progress(Progress { position, head, refolded: 0, stale: 0 })
     })?;

@@ -1,13 +1,14 @@
 //! The states of all customers, kept up to date as facts arrive in any order.
 
-use core::hash::BuildHasherDefault;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::DefaultHasher;
+
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
 
 use super::Projection;
 use crate::event::{EventView, FactKey, RecordedView};
 use crate::id::{CustomerId, CustomerKey, Position};
-use crate::log::{Corrections, Cut, Log};
+use crate::log::{Corrections, Cut, FactBlock, Log};
 use crate::time::Timestamp;
 
 /// A customer's state and the key of the last fact in it.
@@ -44,10 +45,12 @@ impl Partition {
     }
 }
 
-/// Looked up once a fact, which a tree of many customers makes dear. It is gone through in the order of ids alone, so the
-/// order of its hashes, which are keyed alike in every run, shows nowhere.
-#[expect(clippy::disallowed_types, reason = "sorted before it is iterated")]
-type Table<T> = std::collections::HashMap<CustomerId, T, BuildHasherDefault<DefaultHasher>>;
+/// Looked up once a fact, which a tree of many customers makes dear. Its hashes are keyed alike in every run, and it is
+/// gone through in the order of ids alone, so its own order shows nowhere.
+type Table<T> = IndexMap<CustomerId, T, FixedState>;
+
+/// How many facts ahead the states of customers are asked for.
+const AHEAD: usize = 16;
 
 /// The states of all customers under one projection and one cut of the log.
 ///
@@ -110,8 +113,9 @@ impl<P: Projection> States<P> {
 
     /// Takes in what a log has gained since the last time and folds again who needs it. Gives how many did.
     pub fn catch_up(&mut self, log: &Log) -> usize {
-        let from = self.scanned_to;
-        self.absorb((from.0 + 1..=log.head().0).filter_map(|position| log.get(Position(position))));
+        for block in log.blocks_after(self.scanned_to) {
+            self.absorb(block, log.head());
+        }
         let stale = self.take_stale();
         for customer in &stale {
             let members = self.corrections.members(*customer);
@@ -120,10 +124,18 @@ impl<P: Projection> States<P> {
         stale.len()
     }
 
-    /// Takes facts in the order of the log. Those that are known already (by position) change nothing.
-    pub fn absorb<'a>(&mut self, facts: impl IntoIterator<Item = RecordedView<'a>>) {
-        for fact in facts {
-            if fact.position > self.scanned_to {
+    /// Takes facts in the order of the log, up to a position. Those that are known already (by position) change
+    /// nothing.
+    pub fn absorb(&mut self, facts: &FactBlock, to: Position) {
+        let new = facts.places(self.scanned_to, to);
+        for ahead in new.clone().step_by(AHEAD) {
+            let ahead = ahead..new.end.min(ahead + AHEAD);
+            for customer in facts.customers(ahead.clone()) {
+                if let Some(folded) = self.customers.get(&customer) {
+                    self.projection.prefetch(&folded.state);
+                }
+            }
+            for fact in ahead.filter_map(|place| facts.get(place)) {
                 self.scanned_to = fact.position;
                 self.take(&fact);
             }
@@ -144,7 +156,7 @@ impl<P: Projection> States<P> {
         if event.kind.corrects() {
             let touched = self.corrections.add(event);
             for customer in &touched {
-                self.customers.remove(customer);
+                self.customers.swap_remove(customer);
                 self.stale.remove(customer);
             }
             for customer in touched {
@@ -165,7 +177,7 @@ impl<P: Projection> States<P> {
                 self.projection.apply(&mut folded.state, event);
                 folded.last = event.key();
             } else {
-                self.customers.remove(&customer);
+                self.customers.swap_remove(&customer);
                 self.stale.insert(customer);
             }
         } else if !self.stale.contains(&customer) {
@@ -178,7 +190,7 @@ impl<P: Projection> States<P> {
 
     fn mark_stale(&mut self, customer: CustomerId) {
         if self.partition.holds(customer) {
-            self.customers.remove(&customer);
+            self.customers.swap_remove(&customer);
             self.stale.insert(customer);
         }
     }
@@ -216,7 +228,7 @@ impl<P: Projection> States<P> {
             }
         }
         history.sort_unstable_by_key(EventView::key);
-        self.customers.remove(&customer);
+        self.customers.swap_remove(&customer);
         self.stale.remove(&customer);
         if let Some(last) = history.last() {
             let last = last.key();

@@ -1,5 +1,7 @@
 //! Facts packed row by row: what a log keeps in memory and what a store's page is made of.
 
+use core::ops::Range;
+
 use crate::event::{EventView, Kind, RecordedView};
 use crate::id::{CustomerId, EventId, Position, Version};
 use crate::money::{Currency, Money};
@@ -133,6 +135,17 @@ impl FactBlock {
     /// The facts in their order, without the places that a store gave them: what a fold reads.
     pub fn events(&self) -> impl Iterator<Item = EventView<'_>> {
         Events { block: self, rows: self.rows.iter() }
+    }
+
+    /// The places of the facts behind a position, up to another, where facts lie in the order of a log.
+    pub(crate) fn places(&self, after: Position, to: Position) -> Range<usize> {
+        let until = |position| self.rows.partition_point(|row| row.position <= position);
+        until(after)..until(to.max(after))
+    }
+
+    /// Whose the facts at some places are.
+    pub(crate) fn customers(&self, places: Range<usize>) -> impl Iterator<Item = CustomerId> {
+        self.rows.get(places).unwrap_or_default().iter().map(|row| row.customer)
     }
 
     /// The places of the facts by customer and, within one, in canonical order: what sorts facts that came in any

@@ -135,6 +135,12 @@ impl Log {
         self.blocks.get(index / BLOCK)?.get(index % BLOCK)
     }
 
+    /// The blocks in which the facts behind a position lie.
+    pub(crate) fn blocks_after(&self, position: Position) -> &[FactBlock] {
+        let passed = usize::try_from(position.0).map_or(usize::MAX, |facts| facts / BLOCK);
+        self.blocks.get(passed..).unwrap_or_default()
+    }
+
     /// Where the fact with this id stands.
     pub fn find(&self, id: EventId) -> Option<RecordedView<'_>> {
         self.get(*self.ids.get(&id)?)

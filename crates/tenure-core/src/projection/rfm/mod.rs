@@ -4,6 +4,7 @@ mod local_days;
 mod policy;
 mod state;
 
+use core::hint::black_box;
 use std::collections::VecDeque;
 
 pub use policy::{
@@ -160,6 +161,13 @@ impl Projection for Rfm {
                 Kept::All(totals) => totals.add(&part, self.policy.frequency),
                 Kept::Window(parts) => state::push(parts, part, self.opens(fact.occurred_at)),
             }
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, state: &RfmState) {
+        if let Kept::All(totals) = &state.0 {
+            black_box(totals.frequency);
         }
     }
 
