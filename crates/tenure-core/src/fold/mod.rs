@@ -147,7 +147,7 @@ macro_rules! compose {
                 ($(self.$place.init(),)+)
             }
 
-            #[expect(clippy::inline_always, reason = "part of the fold's loop, or every fact would be written to memory to be read again")]
+            // Part of the fold's loop, or every fact would be written to memory to be read again.
             #[inline(always)]
             fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
                 $(self.$place.apply(&mut state.$place, fact);)+

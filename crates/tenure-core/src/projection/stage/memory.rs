@@ -197,17 +197,16 @@ fn lower_median(ring: &[i64], len: usize) -> i32 {
 ///
 /// # Source
 /// Paeth, "Median Finding on a 3 x 3 Grid", Graphics Gems I, 1990, pages 171-175.
-fn median_of_nine([a, b, c, d, e, f, g, h, i]: [i32; 9]) -> i32 {
-    let sort = |x: i32, y: i32, z: i32| {
+fn median_of_nine(nine: [i32; 9]) -> i32 {
+    let sort = |[x, y, z]: [i32; 3]| {
         let (low, high) = (x.min(y), x.max(y));
         (low.min(z), low.max(high.min(z)), high.max(z))
     };
-    let ((a, b, c), (d, e, f), (g, h, i)) = (sort(a, b, c), sort(d, e, f), sort(g, h, i));
-    // Of each three the middle one; the median lies between the greatest low, the middle middle and the least high.
-    let greatest_low = a.max(d).max(g);
-    let least_high = c.min(f).min(i);
-    let (_, middle, _) = sort(b, e, h);
-    sort(greatest_low, middle, least_high).1
+    let [a0, a1, a2, b0, b1, b2, c0, c1, c2] = nine;
+    let (a, b, c) = (sort([a0, a1, a2]), sort([b0, b1, b2]), sort([c0, c1, c2]));
+    // The median lies between the greatest of the three lows, the middle of the middles and the least of the highs.
+    let (_, middle, _) = sort([a.1, b.1, c.1]);
+    sort([a.0.max(b.0).max(c.0), middle, a.2.min(b.2).min(c.2)]).1
 }
 
 /// What a fact's body says of an instant.
