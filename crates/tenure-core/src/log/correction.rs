@@ -129,6 +129,17 @@ impl Corrections {
         touched.into_iter().collect()
     }
 
+    /// The persons, as representatives, whom a fact may concern: its customer's and, of a merge, the other's.
+    pub fn concerned(&self, fact: &EventView<'_>) -> Vec<CustomerId> {
+        let mut persons = vec![self.representative(fact.customer)];
+        if fact.kind == Kind::IdentityMerged
+            && let Some(Ok(other)) = fact.subject.map(|text| Customer::parse(text, "default"))
+        {
+            persons.push(self.representative(other.id()));
+        }
+        persons
+    }
+
     /// Whether this fact of this customer was taken back.
     pub fn is_voided(&self, id: EventId, customer: CustomerId) -> bool {
         !self.voided.is_empty() && self.voided.contains(&(id, customer))
