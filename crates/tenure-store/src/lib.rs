@@ -28,12 +28,17 @@
 
 mod clock;
 mod contract;
+mod engine;
 mod error;
 mod memory;
 mod replay;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
+pub use engine::{
+    Advanced, Change, ChangeCause, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError, Notice, PopulationQuery,
+    Recorded,
+};
 pub use error::{Source, StoreError, Unreadable};
 pub use memory::MemoryStore;
 pub use replay::{Progress, ReplayError, catch_up, replay, replay_serial};

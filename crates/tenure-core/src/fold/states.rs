@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::Projection;
 use crate::event::{EventView, FactKey, RecordedView};
-use crate::id::{CustomerId, CustomerKey, Position};
+use crate::id::{Customer, CustomerId, CustomerKey, Position};
 use crate::log::{Corrections, Cut, FactBlock, Log};
 use crate::time::Timestamp;
 
@@ -114,8 +114,8 @@ impl<P: Projection> States<P> {
 
     /// The same with the corrections of the log known beforehand, so that a replay folds nobody twice for them.
     #[must_use]
-    pub fn with_corrections(self, corrections: Corrections) -> Self {
-        Self { corrections: Arc::new(corrections), ..self }
+    pub fn with_corrections(self, corrections: impl Into<Arc<Corrections>>) -> Self {
+        Self { corrections: corrections.into(), ..self }
     }
 
     /// The states of a whole log.
@@ -270,6 +270,11 @@ impl<P: Projection> States<P> {
         &self.corrections
     }
 
+    /// The corrections known, to have them beyond the next change of these states.
+    pub fn shared_corrections(&self) -> Arc<Corrections> {
+        Arc::clone(&self.corrections)
+    }
+
     /// Up to where the log was taken in.
     pub const fn scanned_to(&self) -> Position {
         self.scanned_to
@@ -306,6 +311,12 @@ impl<P: Projection> States<P> {
     pub fn shown(&self, customer: CustomerId) -> String {
         let key = self.keys.get(&customer).or_else(|| self.corrections.key(customer));
         key.map_or_else(|| customer.to_string(), ToString::to_string)
+    }
+
+    /// A customer with the external key, where one is known.
+    pub fn customer(&self, id: CustomerId) -> Customer {
+        let key = self.keys.get(&id).or_else(|| self.corrections.key(id));
+        key.map_or_else(|| id.into(), |key| key.clone().into())
     }
 
     /// The persons whom these facts may concern, apart from all others: what is known of them, to take the facts in
