@@ -12,7 +12,7 @@ fn sqlite() -> SqliteStore {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn an_engine_is_a_replay_under_the_presets(

@@ -36,8 +36,8 @@ mod replay;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use engine::{
-    Advanced, Change, ChangeCause, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError, Notice, PopulationQuery,
-    Recorded,
+    Advanced, Change, ChangeCause, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError, Notice,
+    PopulationQuery, Recorded,
 };
 pub use error::{Source, StoreError, Unreadable};
 pub use memory::MemoryStore;

@@ -238,9 +238,8 @@ async fn run<S: EventStore>(store: S, policy: &Policy, steps: &[Step]) -> Outcom
             }
             Step::Reopen => {
                 let checkpoint = engine.checkpoint();
-                engine = Engine::open_at(Arc::clone(&store), policy.clone(), checkpoint)
-                    .await
-                    .map_err(fail)?;
+                engine =
+                    Engine::open_at(Arc::clone(&store), policy.clone(), checkpoint).await.map_err(fail)?;
                 model.hear(engine.refresh().await.map_err(fail)?)?;
             }
         }
@@ -301,7 +300,9 @@ async fn check_past<S: EventStore>(
         match scores.finish(scored) {
             Ok(expected) => prop_assert_eq!(rfm.map_err(fail)?, expected),
             // Amounts of two currencies are refused alike.
-            Err(refused) => prop_assert_eq!(rfm.err().map(|error| error.to_string()), Some(refused.to_string())),
+            Err(refused) => {
+                prop_assert_eq!(rfm.err().map(|error| error.to_string()), Some(refused.to_string()))
+            }
         }
     }
     Ok(())

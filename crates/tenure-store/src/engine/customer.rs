@@ -160,8 +160,14 @@ impl<'e, S: EventStore> CustomerQuery<'e, S> {
         let live = self.engine.0.live();
         let Some(folded) = live.states.get(self.customer) else { return Some(None) };
         let as_of = self.cut.as_of.unwrap_or_else(|| live.horizon(folded.last.occurred_at));
-        (as_of >= folded.last.occurred_at)
-            .then(|| self.standing(&live.states, folded, as_of, live.states.customer(live.states.corrections().representative(self.customer))))
+        (as_of >= folded.last.occurred_at).then(|| {
+            self.standing(
+                &live.states,
+                folded,
+                as_of,
+                live.states.customer(live.states.corrections().representative(self.customer)),
+            )
+        })
     }
 
     async fn ask(self) -> Result<Option<CustomerView>, EngineError> {

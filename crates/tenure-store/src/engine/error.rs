@@ -69,9 +69,13 @@ impl EngineError {
     /// What to do, in a sentence for people; none where the message says it all.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Policy(_) => Some("an engine needs [[stage]] and [[rule]] tables; the presets retail, saas and b2b have them"),
+            Self::Policy(_) => Some(
+                "an engine needs [[stage]] and [[rule]] tables; the presets retail, saas and b2b have them",
+            ),
             Self::Store(error) => error.hint(),
-            Self::Behind { .. } => Some("the facts are safe: do not record them under other ids; refresh later"),
+            Self::Behind { .. } => {
+                Some("the facts are safe: do not record them under other ids; refresh later")
+            }
             Self::Checkpoint { .. } => Some("see whether this is the right store, or an old copy of it"),
             Self::Rfm(error) => Some(error.hint()),
             Self::Stage { .. } => None,

@@ -148,7 +148,8 @@ impl Live {
         for person in aside.persons() {
             self.due.set(*person, None);
         }
-        let due: Vec<_> = aside.states.iter().map(|(person, folded)| (person, self.next_of(folded))).collect();
+        let due: Vec<_> =
+            aside.states.iter().map(|(person, folded)| (person, self.next_of(folded))).collect();
         self.states.adopt(aside);
         for (person, at) in due {
             self.due.set(person, at);

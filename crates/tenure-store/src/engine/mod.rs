@@ -178,8 +178,7 @@ impl<S: EventStore> Engine<S> {
         for fact in correcting.iter() {
             corrections.add(&fact.event);
         }
-        let mut states =
-            States::new(Arc::clone(&standing), Cut::default()).with_corrections(corrections);
+        let mut states = States::new(Arc::clone(&standing), Cut::default()).with_corrections(corrections);
         catch_up_to(&store, &mut states, position, |_| ControlFlow::Continue(()))
             .await
             .map_err(error::of_replay)?;
@@ -316,9 +315,8 @@ impl<S: EventStore> Engine<S> {
         let turn = self.0.turn.lock().await;
         let known_at = KnownAt::Position(self.0.live().states.scanned_to());
         let cut = Cut { as_of: None, known_at };
-        let fresh = replay_serial(&self.0.store, Arc::clone(&self.0.standing), cut, |_| {
-            ControlFlow::Continue(())
-        });
+        let fresh =
+            replay_serial(&self.0.store, Arc::clone(&self.0.standing), cut, |_| ControlFlow::Continue(()));
         let fresh = fresh.await.map_err(error::of_replay)?;
         let differing = self.0.live().differing(&fresh);
         drop(turn);
