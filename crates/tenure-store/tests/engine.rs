@@ -16,8 +16,8 @@ use tenure_core::{
     Version,
 };
 use tenure_store::{
-    Checkpoint, Engine, EngineError, EventStore, Head, ManualClock, MemoryStore, Notice, StoreError,
-    StreamPage,
+    ChangeCause, Checkpoint, Engine, EngineError, EventStore, Head, ManualClock, MemoryStore, Notice,
+    StoreError, StreamPage,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -172,9 +172,27 @@ fn a_merge_makes_one_timeline_of_two_and_its_void_makes_two_again() {
 }
 
 #[test]
+fn the_cause_of_a_change_is_every_fact_of_its_instant_also_those_recorded_before() {
+    let engine = open(MemoryStore::new());
+    // In the order of ids, so that the second follows the first and nobody is folded again.
+    let mut facts = ["1", "2", "3"].map(|id| order(id, "ann", "2024-03-01T00:00:00Z"));
+    facts.sort_by_key(Event::id);
+    for (n, fact) in facts.iter().enumerate() {
+        let recorded = block_on(engine.record([fact.clone()])).unwrap();
+        if let Some(active) = recorded.notices.iter().find(|notice| &*notice.change().to == "active") {
+            let ids = facts[..=n].iter().map(Event::id).collect::<Vec<_>>();
+            assert_eq!(active.change().cause, ChangeCause::Facts(ids));
+            return;
+        }
+    }
+    panic!("two orders of one instant make nobody active");
+}
+
+#[test]
 fn time_visits_those_alone_who_are_due() {
     let engine = open(MemoryStore::new());
-    let facts = (0..1_000).map(|n| {
+    // More than one page of the log.
+    let facts = (0..5_000).map(|n| {
         let day = if n < 7 { "2024-01-01T00:00:00Z" } else { "2024-05-01T00:00:00Z" };
         order(&n.to_string(), &format!("c{n}"), day)
     });
