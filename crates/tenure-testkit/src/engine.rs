@@ -11,7 +11,7 @@ use tenure_core::fold::{Folded, Projection, States};
 use tenure_core::log::{Append, Cut, KnownAt, Log};
 use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::{StageChange, StagePolicy, StageTail, Timeline};
-use tenure_core::report::rfm::RfmReport;
+use tenure_core::report::rfm::{Population, RfmReport};
 use tenure_core::report::stages::StageCounts;
 use tenure_core::report::{Report, Shown};
 use tenure_core::{ChangeId, CustomerId, Event, Policy, Position, Timestamp};
@@ -282,9 +282,9 @@ async fn check_past<S: EventStore>(
         }
         let machine = model.tail.machine();
         let counts = StageCounts { policy: machine.policy() };
-        let scores = RfmReport::new(&model.rfm, at);
+        let rfm_report = RfmReport::new(&model.rfm, at);
         let mut counted = BTreeMap::new();
-        let mut scored = Default::default();
+        let mut scored = Population::default();
         for (id, folded) in states.iter() {
             let name = states.shown(id);
             let shown = Shown { id, name: &name };
@@ -292,16 +292,16 @@ async fn check_past<S: EventStore>(
             if let Some(stands) = view.last() {
                 *counted.entry(stands.to).or_default() += 1;
             }
-            scores.add(&mut scored, shown, &model.rfm.view(&folded.state.1, at));
+            rfm_report.add(&mut scored, shown, &model.rfm.view(&folded.state.1, at));
         }
         let ask = || engine.population().as_of(at).known_at(known_at);
         prop_assert_eq!(ask().stages().await.map_err(fail)?, counts.finish(counted));
         let rfm = ask().rfm().await;
-        match scores.finish(scored) {
+        match rfm_report.finish(scored) {
             Ok(expected) => prop_assert_eq!(rfm.map_err(fail)?, expected),
             // Amounts of two currencies are refused alike.
             Err(refused) => {
-                prop_assert_eq!(rfm.err().map(|error| error.to_string()), Some(refused.to_string()))
+                prop_assert_eq!(rfm.err().map(|error| error.to_string()), Some(refused.to_string()));
             }
         }
     }

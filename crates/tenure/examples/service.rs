@@ -47,11 +47,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Opens the shop's file, or makes it.
+///
+/// # Errors
+/// If it is no store, or cannot be opened.
 pub async fn open(path: &Path) -> Result<Shop, Box<dyn Error>> {
     Ok(tenure::open(path, Policy::preset("retail").ok_or("no such preset")?).await?)
 }
 
 /// Serves until `stop` is ready; then answers what was asked already and ends.
+///
+/// # Errors
+/// If the socket fails.
 pub async fn serve(
     listener: TcpListener,
     engine: Shop,
@@ -81,11 +87,12 @@ pub fn routes(engine: Shop) -> Router {
 /// Every minute: tells whoever wants to know of customers that silence has moved, and takes in what other processes
 /// have written to the file.
 async fn pass_time(engine: Shop) -> std::convert::Infallible {
-    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    let mut minutes = tokio::time::interval(Duration::from_mins(1));
     loop {
         minutes.tick().await;
         let told = match engine.advance(SystemClock.now()).await {
             // Here a service would send its messages, once for each id.
+            Ok(passed) if passed.notices.is_empty() => continue,
             Ok(passed) => json!(passed.notices),
             Err(error) => json!({"error": error.to_string(), "hint": error.hint()}),
         };
@@ -94,9 +101,30 @@ async fn pass_time(engine: Shop) -> std::convert::Infallible {
     }
 }
 
+/// Control-C, or what a container is stopped by.
 async fn stopped() {
-    // Without a handler for the signal it stops the process by itself.
-    let _ = tokio::signal::ctrl_c().await;
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Without a handler the signal stops the process by itself.
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(_) => std::future::pending::<()>().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
 }
 
 /// An order as this service is told of it.
@@ -161,16 +189,12 @@ async fn customer(
     if let Some(at) = asked.as_of {
         question = question.as_of(at);
     }
-    match question.await? {
-        Some(view) => Ok(Json(view).into_response()),
-        None => {
-            let then = asked.as_of.map_or_else(String::new, |at| format!(" as of {at}"));
-            Err(Problem::new(
-                StatusCode::NOT_FOUND,
-                &format!("no facts are known of customer {customer}{then}"),
-            ))
-        }
+    if let Some(view) = question.await? {
+        return Ok(Json(view).into_response());
     }
+    let then = asked.as_of.map_or_else(String::new, |at| format!(" as of {at}"));
+    let detail = format!("no facts are known of customer {customer}{then}");
+    Err(Problem::new(StatusCode::NOT_FOUND, &detail))
 }
 
 /// An error as people and programs can read it.

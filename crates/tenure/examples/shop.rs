@@ -16,6 +16,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The story of a shop. Told again on the same file, it adds nothing: facts are known by their ids.
+///
+/// # Errors
+/// If the file is no store, or cannot be read or written.
 pub async fn run(path: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let engine = tenure::open(path, Policy::preset("retail").ok_or("no such preset")?).await?;
 

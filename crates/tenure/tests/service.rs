@@ -1,5 +1,5 @@
 //! The example `service` answers as it says: over its routes in process, and once over a socket until it is stopped.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 #[path = "../examples/service.rs"]
 #[expect(dead_code, reason = "a program has a main")]
@@ -65,6 +65,7 @@ async fn an_order_is_recorded_once_and_the_customer_stands_where_it_leads() {
     );
     assert_eq!(body["rfm"]["monetary"], json!({"minor": 1477, "currency": "USD"}));
     assert_eq!(body["next_change"]["to"], "at_risk");
+    assert_eq!(body["known_at"], Value::Null);
 
     // It was on disk when it was answered: another handle sees it.
     let again = service::open(&directory.path().join("shop.db")).await.unwrap();

@@ -41,7 +41,7 @@ o-4 late, shop:ann not at_risk after all, shop:ann not churned after all, shop:a
 o-1 known
 o-2 known
 o-3 known
-by July, shop:ben -> at_risk, shop:ann -> at_risk, shop:ben -> churned
+by July, shop:ben -> at_risk, shop:ben -> churned, shop:ann -> at_risk
 o-4 late
 ";
     assert_eq!(told(&path), format!("{again}{STANDS}"));

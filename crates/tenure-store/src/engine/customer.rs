@@ -39,7 +39,8 @@ pub struct CustomerView {
     pub members: Vec<CustomerId>,
     /// The instant of the answer.
     pub as_of: Timestamp,
-    /// What was known.
+    /// What was known. In JSON null for everything, else a position or an instant.
+    #[serde(serialize_with = "known")]
     pub known_at: KnownAt,
     /// Code of the stage.
     pub stage: Box<str>,
@@ -61,6 +62,14 @@ pub struct CustomerView {
 
 pub(super) fn shown<S: Serializer>(customer: &Customer, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(customer)
+}
+
+fn known<S: Serializer>(known_at: &KnownAt, to: S) -> Result<S::Ok, S::Error> {
+    match known_at {
+        KnownAt::Position(position) => position.serialize(to),
+        KnownAt::Instant(at) => at.serialize(to),
+        _ => to.serialize_none(),
+    }
 }
 
 /// `{"recency_days", "frequency", "monetary"}`; null of an unscored customer.
@@ -151,28 +160,16 @@ impl<'e, S: EventStore> CustomerQuery<'e, S> {
         Ok(states)
     }
 
-    /// The present answer, where nothing happened after the instant asked about; none of whom nothing is known. The
-    /// outer option says whether memory can tell.
-    fn present(&self) -> Option<Option<CustomerView>> {
-        if self.cut.known_at != KnownAt::Latest {
-            return None;
-        }
-        let live = self.engine.0.live();
-        let Some(folded) = live.states.get(self.customer) else { return Some(None) };
-        let as_of = self.cut.as_of.unwrap_or_else(|| live.horizon(folded.last.occurred_at));
-        (as_of >= folded.last.occurred_at).then(|| {
-            self.standing(
-                &live.states,
-                folded,
-                as_of,
-                live.states.customer(live.states.corrections().representative(self.customer)),
-            )
-        })
-    }
-
     async fn ask(self) -> Result<Option<CustomerView>, EngineError> {
-        if let Some(present) = self.present() {
-            return Ok(present);
+        if self.cut.known_at == KnownAt::Latest {
+            let live = self.engine.0.live();
+            let Some(folded) = live.states.get(self.customer) else { return Ok(None) };
+            let last = folded.last.occurred_at;
+            let as_of = self.cut.as_of.unwrap_or_else(|| live.horizon(last));
+            if as_of >= last {
+                let person = live.states.corrections().representative(self.customer);
+                return Ok(self.standing(&live.states, folded, as_of, live.states.customer(person)));
+            }
         }
         let states = self.past(Arc::clone(&self.engine.0.standing)).await?;
         let person = states.corrections().representative(self.customer);
