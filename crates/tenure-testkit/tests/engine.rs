@@ -1,5 +1,4 @@
 //! An engine over the store in memory shows and tells what a replay shows.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
 use tenure_core::Policy;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tenure_core::projection::stage::{Cause, StageChange, StageTail};
-use tenure_core::{ChangeId, Customer, CustomerId, EventId, Timestamp};
+use tenure_core::{ChangeId, Customer, EventId, Timestamp};
 
 /// A change of a customer's stage, in the policy's codes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -106,12 +106,4 @@ pub(super) fn differences(
     for change in now.iter().filter(|change| missing(change, told)) {
         tell(Notice::Changed(Change::new(tail, customer, change)));
     }
-}
-
-/// Something to tell, until somebody takes it.
-#[derive(Clone, Debug)]
-pub(super) struct Untold {
-    pub notice: Notice,
-    /// All customers that are or were one person with the customer.
-    pub about: std::sync::Arc<[CustomerId]>,
 }

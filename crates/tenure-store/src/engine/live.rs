@@ -9,8 +9,9 @@ use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::{StageChange, StageTail};
 use tenure_core::{CustomerId, EventView, Timestamp};
 
-use super::change::{Change, Notice, Untold, differences};
+use super::change::{Change, Notice, differences};
 use super::due::Due;
+use super::outbox::Untold;
 
 /// What an engine keeps of a customer.
 pub(super) type Standing = Arc<(StageTail, Rfm)>;
@@ -28,9 +29,6 @@ pub(super) struct Live {
     pub advanced_to: Option<Timestamp>,
     /// All facts that correct something: what was known of them at an instant decides about a question as known then.
     correcting: FactBlock,
-    untold: Vec<Untold>,
-    /// Customers for whom somebody records facts at this moment, and how many do: what is to be told of them is theirs.
-    claimed: BTreeMap<CustomerId, usize>,
 }
 
 impl Live {
@@ -39,9 +37,7 @@ impl Live {
         correcting: FactBlock,
         advanced_to: Option<Timestamp>,
     ) -> Self {
-        let untold = Vec::new();
-        let mut live =
-            Self { states, due: Due::default(), advanced_to, correcting, untold, claimed: BTreeMap::new() };
+        let mut live = Self { states, due: Due::default(), advanced_to, correcting };
         let due: Vec<_> = live.states.iter().map(|(person, folded)| (person, live.next_of(folded))).collect();
         for (person, at) in due {
             live.due.set(person, at);
@@ -75,42 +71,6 @@ impl Live {
         known.into()
     }
 
-    pub(super) fn claim(&mut self, customers: &[CustomerId]) {
-        for customer in customers {
-            *self.claimed.entry(*customer).or_default() += 1;
-        }
-    }
-
-    pub(super) fn release(&mut self, customers: &[CustomerId]) {
-        for customer in customers {
-            if let Some(count) = self.claimed.get_mut(customer) {
-                *count -= 1;
-                if *count == 0 {
-                    self.claimed.remove(customer);
-                }
-            }
-        }
-    }
-
-    /// Takes what is to be told of these customers.
-    pub(super) fn take_of(&mut self, customers: &[CustomerId]) -> Vec<Notice> {
-        self.take_if(|_, about| about.iter().any(|customer| customers.contains(customer)))
-    }
-
-    /// Takes what nobody who records facts at this moment waits for.
-    pub(super) fn take_rest(&mut self) -> Vec<Notice> {
-        self.take_if(|live, about| !about.iter().any(|customer| live.contains_key(customer)))
-    }
-
-    fn take_if(
-        &mut self,
-        wanted: impl Fn(&BTreeMap<CustomerId, usize>, &[CustomerId]) -> bool,
-    ) -> Vec<Notice> {
-        let claimed = &self.claimed;
-        let taken = self.untold.extract_if(.., |untold| wanted(claimed, &untold.about));
-        taken.map(|untold| untold.notice).collect()
-    }
-
     /// What a page of facts does, as far as it can be told without the histories of those for whom it is not enough.
     pub(super) fn take_aside(&self, page: FactBlock, to: tenure_core::Position) -> Taken {
         let mut aside = self.states.aside(&page);
@@ -136,8 +96,8 @@ impl Live {
         either().chain(self.due.customers()).filter(differs).collect()
     }
 
-    /// Lets everybody see what became of a page.
-    pub(super) fn adopt(&mut self, taken: Taken) {
+    /// Lets everybody see what became of a page. Gives what there is to tell of it.
+    pub(super) fn adopt(&mut self, taken: Taken) -> Vec<Untold> {
         let Taken { aside, untold, page, .. } = taken;
         for fact in page.iter() {
             let new = fact.position > self.states.scanned_to();
@@ -154,7 +114,7 @@ impl Live {
         for (person, at) in due {
             self.due.set(person, at);
         }
-        self.untold.extend(untold);
+        untold
     }
 
     /// What silence changes up to and with an instant, for those alone who are due.
@@ -178,15 +138,14 @@ impl Live {
         passed
     }
 
-    /// Moves on to an instant. Gives how many customers were visited.
-    pub(super) fn pass(&mut self, passed: Passed) -> usize {
+    /// Moves on to an instant. Gives what there is to tell, and how many customers were visited.
+    pub(super) fn pass(&mut self, passed: Passed) -> (Vec<Untold>, usize) {
         let visited = passed.due.len();
         for (person, at) in passed.due {
             self.due.set(person, at);
         }
-        self.untold.extend(passed.untold);
         self.advanced_to = self.advanced_to.max(Some(passed.now));
-        visited
+        (passed.untold, visited)
     }
 }
 

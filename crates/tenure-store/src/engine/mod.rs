@@ -11,12 +11,13 @@ mod customer;
 mod due;
 mod error;
 mod live;
+mod outbox;
 mod population;
 
 use core::fmt;
 use core::ops::ControlFlow;
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{self, Arc, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures_util::lock::Mutex;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,7 @@ pub use self::change::{Change, ChangeCause, Notice};
 pub use self::customer::{CustomerQuery, CustomerView};
 pub use self::error::EngineError;
 use self::live::{Live, Standing};
+use self::outbox::Outbox;
 pub use self::population::PopulationQuery;
 use crate::replay::{self, catch_up_to};
 use crate::{EventStore, StoreError, replay_serial};
@@ -46,7 +48,7 @@ use crate::{EventStore, StoreError, replay_serial};
 ///
 /// # What is told
 /// [`record`](Self::record), [`refresh`](Self::refresh) and [`advance`](Self::advance) return notices of changed stages.
-/// Each is returned once, by one of them, as long as this engine lives; a notice of somebody for whom facts are being
+/// Each is returned once, by one of them, as long as this engine lives, and waits in memory until then; a notice of somebody for whom facts are being
 /// recorded goes to a caller who records them. An engine that is opened anew tells nothing of what its
 /// [`Checkpoint`] says was told. A change has the same [id](Change::id) always, so whoever acts on notices can act once
 /// even where two engines tell of one change.
@@ -90,6 +92,7 @@ struct Inner<S> {
     policy: Policy,
     standing: Standing,
     live: RwLock<Live>,
+    outbox: sync::Mutex<Outbox>,
     /// Held by the one who takes facts in or lets time pass. Readers have nothing to do with it.
     turn: Mutex<()>,
 }
@@ -148,6 +151,10 @@ impl<S> Inner<S> {
     fn live_mut(&self) -> RwLockWriteGuard<'_, Live> {
         self.live.write().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<S: EventStore> Engine<S> {
@@ -183,7 +190,14 @@ impl<S: EventStore> Engine<S> {
             .await
             .map_err(error::of_replay)?;
         let live = RwLock::new(Live::new(states, correcting, advanced_to));
-        Ok(Self(Arc::new(Inner { store, policy, standing, live, turn: Mutex::new(()) })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            policy,
+            standing,
+            live,
+            outbox: sync::Mutex::default(),
+            turn: Mutex::new(()),
+        })))
     }
 
     /// Records facts, all or none, and computes what follows from them. Durable, as far as the store promises, when the
@@ -237,7 +251,7 @@ impl<S: EventStore> Engine<S> {
         let turn = self.0.turn.lock().await;
         self.take_in(self.0.store.head().await?.position).await?;
         drop(turn);
-        Ok(self.0.live_mut().take_rest())
+        Ok(self.0.outbox().take_rest())
     }
 
     /// Lets time pass up to and with `now`, and tells what silence changed: nobody is looked at but those whose
@@ -253,11 +267,10 @@ impl<S: EventStore> Engine<S> {
         let turn = self.0.turn.lock().await;
         self.take_in(self.0.store.head().await?.position).await?;
         let passed = self.0.live().due_changes(now);
-        let mut live = self.0.live_mut();
-        let visited = live.pass(passed);
-        let notices = live.take_rest();
-        drop((live, turn));
-        Ok(Advanced { notices, visited })
+        let (untold, visited) = self.0.live_mut().pass(passed);
+        self.0.outbox().put(untold);
+        drop(turn);
+        Ok(Advanced { notices: self.0.outbox().take_rest(), visited })
     }
 
     /// A question about one customer; of a merged person any of the customers will do.
@@ -342,7 +355,8 @@ impl<S: EventStore> Engine<S> {
                 }
                 taken.refold(&self.0.live(), &group, &histories);
             }
-            self.0.live_mut().adopt(taken);
+            let untold = self.0.live_mut().adopt(taken);
+            self.0.outbox().put(untold);
         }
     }
 }
@@ -394,17 +408,17 @@ struct Claim<'a, S> {
 impl<'a, S> Claim<'a, S> {
     fn new(inner: &'a Inner<S>, customers: impl Iterator<Item = CustomerId>) -> Self {
         let customers: Vec<CustomerId> = customers.collect::<BTreeSet<_>>().into_iter().collect();
-        inner.live_mut().claim(&customers);
+        inner.outbox().claim(&customers);
         Self { inner, customers }
     }
 
     fn take(&self) -> Vec<Notice> {
-        self.inner.live_mut().take_of(&self.customers)
+        self.inner.outbox().take_of(&self.customers)
     }
 }
 
 impl<S> Drop for Claim<'_, S> {
     fn drop(&mut self) {
-        self.inner.live_mut().release(&self.customers);
+        self.inner.outbox().release(&self.customers);
     }
 }
