@@ -193,11 +193,7 @@ pub fn replay<S: EventStore, P: Projection + Clone + Send>(
 }
 
 async fn corrections<S: EventStore>(store: &S, cut: Cut, head: Position) -> Result<Corrections, StoreError> {
-    let mut known = Corrections::new();
-    for fact in correcting(store, cut, head).await?.iter() {
-        known.add(&fact.event);
-    }
-    Ok(known)
+    Ok(correcting(store, cut, head).await?.events().collect())
 }
 
 /// The facts that correct something, up to a position.

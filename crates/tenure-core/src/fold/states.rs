@@ -120,10 +120,8 @@ impl<P: Projection> States<P> {
 
     /// The states of a whole log.
     pub fn of_log(projection: P, cut: Cut, log: &Log) -> Self {
-        let mut corrections = Corrections::new();
-        for fact in log.facts().filter(|fact| fact.event.kind.corrects() && cut.holds(fact)) {
-            corrections.add(&fact.event);
-        }
+        let correcting = log.facts().filter(|fact| fact.event.kind.corrects() && cut.holds(fact));
+        let corrections: Corrections = correcting.map(|fact| fact.event).collect();
         let mut states = Self::new(projection, cut).with_corrections(corrections);
         states.catch_up(log);
         states

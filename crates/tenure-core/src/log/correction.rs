@@ -185,6 +185,17 @@ impl Corrections {
     }
 }
 
+impl<'a> FromIterator<EventView<'a>> for Corrections {
+    /// The corrections among some facts.
+    fn from_iter<I: IntoIterator<Item = EventView<'a>>>(facts: I) -> Self {
+        let mut corrections = Self::new();
+        for fact in facts {
+            corrections.add(&fact);
+        }
+        corrections
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,11 +223,7 @@ mod tests {
     }
 
     fn resolved(facts: &[Event]) -> Corrections {
-        let mut corrections = Corrections::new();
-        for fact in facts {
-            corrections.add(&fact.view());
-        }
-        corrections
+        facts.iter().map(Event::view).collect()
     }
 
     #[test]

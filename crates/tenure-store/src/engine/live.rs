@@ -64,11 +64,8 @@ impl Live {
             return self.states.shared_corrections();
         }
         let cut = Cut { as_of: None, known_at };
-        let mut known = Corrections::new();
-        for fact in self.correcting.iter().filter(|fact| cut.holds(fact)) {
-            known.add(&fact.event);
-        }
-        known.into()
+        let known = self.correcting.iter().filter(|fact| cut.holds(fact)).map(|fact| fact.event);
+        Arc::new(known.collect())
     }
 
     /// What a page of facts does, as far as it can be told without the histories of those for whom it is not enough.

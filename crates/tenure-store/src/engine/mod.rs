@@ -181,10 +181,7 @@ impl<S: EventStore> Engine<S> {
             return Err(EngineError::Checkpoint { at: position, head });
         }
         let correcting = replay::correcting(&store, Cut::default(), position).await?;
-        let mut corrections = Corrections::new();
-        for fact in correcting.iter() {
-            corrections.add(&fact.event);
-        }
+        let corrections: Corrections = correcting.events().collect();
         let mut states = States::new(Arc::clone(&standing), Cut::default()).with_corrections(corrections);
         catch_up_to(&store, &mut states, position, |_| ControlFlow::Continue(()))
             .await
