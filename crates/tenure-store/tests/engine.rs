@@ -278,6 +278,23 @@ fn reads_wait_neither_for_a_commit_nor_for_histories() {
 }
 
 #[test]
+fn one_page_is_taken_in_after_the_other() {
+    let engine = open(Doors::default());
+    block_on(engine.record([order("1", "ann", "2024-03-01T00:00:00Z")])).unwrap();
+    engine.store().streams.store(true, Ordering::SeqCst);
+    let mut late = pin!(engine.record([order("2", "ann", "2024-02-01T00:00:00Z")]));
+    assert!(poll_once(late.as_mut()).is_pending());
+    // In order, so that nothing but the turn is waited for.
+    let mut next = pin!(engine.record([order("3", "ann", "2024-03-02T00:00:00Z")]));
+    assert!(poll_once(next.as_mut()).is_pending());
+    engine.store().streams.store(false, Ordering::SeqCst);
+    assert!(poll_once(late.as_mut()).is_ready());
+    assert!(poll_once(next.as_mut()).is_ready());
+    assert_eq!(engine.checkpoint().position, Position(3));
+    assert!(block_on(engine.audit()).unwrap().is_empty());
+}
+
+#[test]
 fn what_is_taken_in_by_others_is_told_to_the_one_who_recorded_it() {
     let engine = open(Doors::default());
     engine.store().answers.store(true, Ordering::SeqCst);
