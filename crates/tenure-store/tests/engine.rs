@@ -282,15 +282,18 @@ fn one_page_is_taken_in_after_the_other() {
     let engine = open(Doors::default());
     block_on(engine.record([order("1", "ann", "2024-03-01T00:00:00Z")])).unwrap();
     engine.store().streams.store(true, Ordering::SeqCst);
-    let mut late = pin!(engine.record([order("2", "ann", "2024-02-01T00:00:00Z")]));
-    assert!(poll_once(late.as_mut()).is_pending());
-    // In order, so that nothing but the turn is waited for.
-    let mut next = pin!(engine.record([order("3", "ann", "2024-03-02T00:00:00Z")]));
-    assert!(poll_once(next.as_mut()).is_pending());
+    let late = [order("2", "ann", "2024-02-01T00:00:00Z"), order("3", "ben", "2024-03-01T00:00:00Z")];
+    let mut first = pin!(engine.record(late));
+    assert!(poll_once(first.as_mut()).is_pending());
+    let mut second = pin!(engine.record([order("4", "cem", "2024-03-01T00:00:00Z")]));
+    assert!(poll_once(second.as_mut()).is_pending());
     engine.store().streams.store(false, Ordering::SeqCst);
-    assert!(poll_once(late.as_mut()).is_ready());
-    assert!(poll_once(next.as_mut()).is_ready());
-    assert_eq!(engine.checkpoint().position, Position(3));
+    assert!(poll_once(first.as_mut()).is_ready());
+    let Poll::Ready(second) = poll_once(second.as_mut()) else { panic!("it is its turn") };
+    assert_eq!(told(&second.unwrap().notices), ["+prospect", "+new"]);
+    // Nothing was told twice.
+    assert_eq!(told(&block_on(engine.refresh()).unwrap()), [""; 0]);
+    assert_eq!(engine.checkpoint().position, Position(4));
     assert!(block_on(engine.audit()).unwrap().is_empty());
 }
 
