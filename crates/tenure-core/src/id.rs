@@ -57,6 +57,31 @@ impl EventId {
     }
 }
 
+/// Identity of a change of stage: whoever is told of it twice can see that it is one. Made by
+/// [`StageTail::change_id`](crate::projection::stage::StageTail::change_id).
+///
+/// # Example
+/// ```
+/// use tenure_core::ChangeId;
+/// let id = ChangeId::from_hash([7; 32]);
+/// assert_eq!(id.to_string().parse::<ChangeId>()?, id);
+/// # Ok::<(), tenure_core::IdError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChangeId(Uuid);
+
+impl ChangeId {
+    /// A UUID version 8 that begins as the hash does.
+    pub fn from_hash(hash: [u8; 32]) -> Self {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(hash) {
+            *to = from;
+        }
+        Self(Uuid::new_v8(bytes))
+    }
+}
+
 /// Identity of a customer and key of the customer's stream.
 ///
 /// From an external key it is a UUID version 5 of the text `namespace:value`, so the same key gives the same
@@ -308,7 +333,7 @@ macro_rules! uuid_text {
         }
     )*};
 }
-uuid_text!(EventId, CustomerId);
+uuid_text!(EventId, CustomerId, ChangeId);
 
 macro_rules! number_text {
     ($($name:ident),*) => {$(

@@ -63,7 +63,7 @@ pub use event::{
     By, Context, CustomerEvent, Event, EventView, FactError, FactKey, Kind, Line, LineError, Nps, OrderLine,
     Period, RecordedView, Survey, Upcaster, UpcasterError, Upcasters, Wire,
 };
-pub use id::{Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
+pub use id::{ChangeId, Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
 pub use money::{Currency, Money, MoneyError, MoneySum};
 pub use policy::{Policy, PolicyError};
 pub use rates::{Decimal, Rate, RateError, Rates};

@@ -3,11 +3,12 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use tenure_core::fold::{Projection, fold};
 use tenure_core::projection::rfm::Rfm;
-use tenure_core::projection::stage::{StageMachine, Timeline};
+use tenure_core::projection::stage::{StageMachine, StageTail, Timeline};
 use tenure_core::report::rfm::RfmReport;
 use tenure_core::report::stages::StageDwell;
-use tenure_core::{Duration, Policy};
+use tenure_core::{Duration, Event, Policy, Timestamp};
 use tenure_testkit::laws::{self, InMemory};
 use tenure_testkit::stage_strategies::{stage_history, stage_policy};
 use tenure_testkit::strategies::{delivered, facts, instant};
@@ -90,5 +91,23 @@ proptest! {
     fn l9_a_voided_fact_was_never_there((_, batches) in delivered(30), preset in preset()) {
         laws::voided_is_never_recorded(&Everything, &InMemory, &batches)?;
         laws::voided_is_never_recorded(&standard(preset), &InMemory, &batches)?;
+    }
+
+    #[test]
+    fn a_tail_goes_on_as_the_timeline_does(policy in stage_policy(), facts in stage_history(), cut in any::<Index>()) {
+        let tail = StageTail::new(StageMachine::new(policy));
+        let timeline = tail.timeline();
+        let (before, after) = facts.split_at(cut.index(facts.len()));
+        let kept = fold(&tail, before.iter().map(Event::view));
+        prop_assert!(tail.fits(&kept));
+        let mut state = kept;
+        for fact in after {
+            timeline.apply(&mut state, &fact.view());
+        }
+        let whole = fold(timeline, facts.iter().map(Event::view));
+        let last = before.last().map_or(Timestamp::MIN, Event::occurred_at);
+        let mut expected = timeline.view(&whole, Timestamp::MAX);
+        expected.retain(|change| change.at >= last);
+        prop_assert_eq!(timeline.view(&state, Timestamp::MAX), expected);
     }
 }

@@ -1,6 +1,7 @@
 //! The contract: what every store does, under which the rules of the conformance kit hold.
 
 use core::fmt;
+use std::sync::Arc;
 
 use tenure_core::log::{Append, Appended, FactBlock, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
@@ -89,6 +90,50 @@ pub trait EventStore: Send + Sync {
         expected: Option<&str>,
         value: &str,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// A handle that is shared is the handle.
+impl<S: EventStore> EventStore for Arc<S> {
+    fn append(&self, append: Append) -> impl Future<Output = Result<Appended, StoreError>> + Send {
+        (**self).append(append)
+    }
+
+    fn read(&self, read: &Read) -> impl Future<Output = Result<Page, StoreError>> + Send {
+        (**self).read(read)
+    }
+
+    fn read_stream(
+        &self,
+        customer: CustomerId,
+        after: Version,
+        limit: usize,
+    ) -> impl Future<Output = Result<StreamPage, StoreError>> + Send {
+        (**self).read_stream(customer, after, limit)
+    }
+
+    fn head(&self) -> impl Future<Output = Result<Head, StoreError>> + Send {
+        (**self).head()
+    }
+
+    fn known(
+        &self,
+        ids: &[EventId],
+    ) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send {
+        (**self).known(ids)
+    }
+
+    fn note(&self, name: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send {
+        (**self).note(name)
+    }
+
+    fn put_note(
+        &self,
+        name: &str,
+        expected: Option<&str>,
+        value: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        (**self).put_note(name, expected, value)
+    }
 }
 
 /// Some of a customer's facts.

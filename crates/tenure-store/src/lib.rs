@@ -1,4 +1,4 @@
-//! What a store of customer facts promises, the store in memory, and replay on several threads.
+//! What a store of customer facts promises, the store in memory, replay on several threads, and the engine for embedding.
 //!
 //! ```
 //! use tenure_core::log::{Append, Expected, Read};
@@ -16,6 +16,7 @@
 //! ```
 //!
 //! - [`EventStore`] is the contract, [`StoreError`] what goes wrong and what to do about it.
+//! - [`Engine`] is a store with the present states of all its customers: for services.
 //! - [`MemoryStore`] is the executable reference; adapters to databases are crates of their own.
 //! - [`replay`], [`replay_serial`] and [`catch_up`] fold what a store holds; one page of 4096 facts a thread is held
 //!   at a time, and up to a million facts while customers with late facts are folded again.
@@ -28,12 +29,17 @@
 
 mod clock;
 mod contract;
+mod engine;
 mod error;
 mod memory;
 mod replay;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
+pub use engine::{
+    Advanced, Change, ChangeCause, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError, Notice,
+    PopulationQuery, Recorded,
+};
 pub use error::{Source, StoreError, Unreadable};
 pub use memory::MemoryStore;
 pub use replay::{Progress, ReplayError, catch_up, replay, replay_serial};

@@ -20,6 +20,7 @@ use tenure_core::Position;
 use tenure_core::fold::{Partition, Projection, States};
 use tenure_core::log::{Corrections, Cut, FactBlock, KindSet, Read};
 
+pub(crate) use self::refold::stream;
 use crate::{EventStore, StoreError};
 
 /// Pages that wait for each thread at most, so that memory stays bounded behind a fast reader.
@@ -112,7 +113,7 @@ pub async fn catch_up<S: EventStore, P: Projection>(
     catch_up_to(store, states, head, progress).await
 }
 
-async fn catch_up_to<S: EventStore, P: Projection>(
+pub(crate) async fn catch_up_to<S: EventStore, P: Projection>(
     store: &S,
     states: &mut States<P>,
     head: Position,
@@ -192,12 +193,21 @@ pub fn replay<S: EventStore, P: Projection + Clone + Send>(
 }
 
 async fn corrections<S: EventStore>(store: &S, cut: Cut, head: Position) -> Result<Corrections, StoreError> {
-    let mut known = Corrections::new();
+    Ok(correcting(store, cut, head).await?.events().collect())
+}
+
+/// The facts that correct something, up to a position.
+pub(crate) async fn correcting<S: EventStore>(
+    store: &S,
+    cut: Cut,
+    head: Position,
+) -> Result<FactBlock, StoreError> {
+    let mut known = FactBlock::new();
     let mut scan = Scan::new(cut, Position::START, head);
     scan.read = scan.read.kinds(KindSet::CORRECTIONS);
     while let Some(facts) = scan.next(store).await? {
         for fact in facts.iter().filter(|fact| fact.position <= head) {
-            known.add(&fact.event);
+            known.push(&fact);
         }
     }
     Ok(known)

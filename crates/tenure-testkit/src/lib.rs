@@ -1,6 +1,7 @@
 //! Strategies, laws, oracles and the conformance kit for stores: public, for your own projections, rules and stores.
 
 pub mod conformance;
+pub mod engine;
 mod everything;
 pub mod laws;
 pub mod oracle;

@@ -4,11 +4,13 @@ mod snapshot;
 mod states;
 mod up_to;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use snapshot::{Snapshot, SnapshotError};
-pub use states::{Folded, Partition, States};
+pub use states::{Aside, Folded, Partition, States};
 pub use up_to::UpTo;
 
 use crate::event::EventView;
@@ -103,39 +105,45 @@ impl Fingerprint {
     }
 }
 
-impl<P: Projection + ?Sized> Projection for &P {
-    type State = P::State;
-    type View = P::View;
+macro_rules! pointer {
+    ($pointer:ty) => {
+        impl<P: Projection + ?Sized> Projection for $pointer {
+            type State = P::State;
+            type View = P::View;
 
-    fn init(&self) -> Self::State {
-        (**self).init()
-    }
+            fn init(&self) -> Self::State {
+                (**self).init()
+            }
 
-    fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
-        (**self).apply(state, fact);
-    }
+            fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
+                (**self).apply(state, fact);
+            }
 
-    fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
-        (**self).view(state, as_of)
-    }
+            fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
+                (**self).view(state, as_of)
+            }
 
-    #[inline]
-    fn prefetch(&self, state: &Self::State) {
-        (**self).prefetch(state);
-    }
+            #[inline]
+            fn prefetch(&self, state: &Self::State) {
+                (**self).prefetch(state);
+            }
 
-    fn next_change(&self, state: &Self::State, after: Timestamp) -> Option<Timestamp> {
-        (**self).next_change(state, after)
-    }
+            fn next_change(&self, state: &Self::State, after: Timestamp) -> Option<Timestamp> {
+                (**self).next_change(state, after)
+            }
 
-    fn fingerprint(&self) -> Fingerprint {
-        (**self).fingerprint()
-    }
+            fn fingerprint(&self) -> Fingerprint {
+                (**self).fingerprint()
+            }
 
-    fn fits(&self, state: &Self::State) -> bool {
-        (**self).fits(state)
-    }
+            fn fits(&self, state: &Self::State) -> bool {
+                (**self).fits(state)
+            }
+        }
+    };
 }
+pointer!(&P);
+pointer!(Arc<P>);
 
 macro_rules! compose {
     ($($projection:ident $place:tt),+) => {

@@ -1,13 +1,14 @@
 //! The states of all customers, kept up to date as facts arrive in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use super::Projection;
 use crate::event::{EventView, FactKey, RecordedView};
-use crate::id::{CustomerId, CustomerKey, Position};
+use crate::id::{Customer, CustomerId, CustomerKey, Position};
 use crate::log::{Corrections, Cut, FactBlock, Log};
 use crate::time::Timestamp;
 
@@ -18,6 +19,22 @@ pub struct Folded<S> {
     pub state: S,
     /// The last fact in canonical order.
     pub last: FactKey,
+}
+
+/// Some persons apart from all others, taken out by [`States::aside`].
+#[derive(Clone, Debug)]
+pub struct Aside<P: Projection> {
+    /// Their states, with all corrections.
+    pub states: States<P>,
+    /// As whom they were known: representatives, also of those without a state.
+    persons: BTreeSet<CustomerId>,
+}
+
+impl<P: Projection> Aside<P> {
+    /// As whom the persons were known: representatives, also of those without a state.
+    pub const fn persons(&self) -> &BTreeSet<CustomerId> {
+        &self.persons
+    }
 }
 
 /// Which share of the customers somebody works on: number `index` of `of`. Customers that are one person are in one
@@ -66,7 +83,8 @@ pub struct States<P: Projection> {
     projection: P,
     cut: Cut,
     partition: Partition,
-    corrections: Corrections,
+    /// Shared with what is taken in aside; copied by whichever adds to them first.
+    corrections: Arc<Corrections>,
     customers: Table<Folded<P::State>>,
     keys: BTreeMap<CustomerId, CustomerKey>,
     stale: BTreeSet<CustomerId>,
@@ -80,7 +98,7 @@ impl<P: Projection> States<P> {
             projection,
             cut,
             partition: Partition::ALL,
-            corrections: Corrections::new(),
+            corrections: Arc::default(),
             customers: Table::default(),
             keys: BTreeMap::new(),
             stale: BTreeSet::new(),
@@ -96,16 +114,14 @@ impl<P: Projection> States<P> {
 
     /// The same with the corrections of the log known beforehand, so that a replay folds nobody twice for them.
     #[must_use]
-    pub fn with_corrections(self, corrections: Corrections) -> Self {
-        Self { corrections, ..self }
+    pub fn with_corrections(self, corrections: impl Into<Arc<Corrections>>) -> Self {
+        Self { corrections: corrections.into(), ..self }
     }
 
     /// The states of a whole log.
     pub fn of_log(projection: P, cut: Cut, log: &Log) -> Self {
-        let mut corrections = Corrections::new();
-        for fact in log.facts().filter(|fact| fact.event.kind.corrects() && cut.holds(fact)) {
-            corrections.add(&fact.event);
-        }
+        let correcting = log.facts().filter(|fact| fact.event.kind.corrects() && cut.holds(fact));
+        let corrections: Corrections = correcting.map(|fact| fact.event).collect();
         let mut states = Self::new(projection, cut).with_corrections(corrections);
         states.catch_up(log);
         states
@@ -154,7 +170,7 @@ impl<P: Projection> States<P> {
         }
         let event = &fact.event;
         if event.kind.corrects() {
-            let touched = self.corrections.add(event);
+            let touched = Arc::make_mut(&mut self.corrections).add(event);
             for customer in &touched {
                 self.customers.swap_remove(customer);
                 self.stale.remove(customer);
@@ -248,8 +264,13 @@ impl<P: Projection> States<P> {
     }
 
     /// The corrections known.
-    pub const fn corrections(&self) -> &Corrections {
+    pub fn corrections(&self) -> &Corrections {
         &self.corrections
+    }
+
+    /// The corrections known, to have them beyond the next change of these states.
+    pub fn shared_corrections(&self) -> Arc<Corrections> {
+        Arc::clone(&self.corrections)
     }
 
     /// Up to where the log was taken in.
@@ -290,11 +311,54 @@ impl<P: Projection> States<P> {
         key.map_or_else(|| customer.to_string(), ToString::to_string)
     }
 
+    /// A customer with the external key, where one is known.
+    pub fn customer(&self, id: CustomerId) -> Customer {
+        let key = self.keys.get(&id).or_else(|| self.corrections.key(id));
+        key.map_or_else(|| id.into(), |key| key.clone().into())
+    }
+
+    /// The persons whom these facts may concern, apart from all others: what is known of them, to take the facts in
+    /// while everybody else reads on. [`Self::adopt`] puts the outcome in the place of what was known.
+    pub fn aside(&self, facts: &FactBlock) -> Aside<P>
+    where
+        P: Clone,
+    {
+        let new = facts.places(self.scanned_to, Position(u64::MAX)).filter_map(|place| facts.get(place));
+        let persons: BTreeSet<CustomerId> =
+            new.flat_map(|fact| self.corrections.concerned(&fact.event)).collect();
+        let known = persons.iter().filter_map(|person| Some((*person, self.customers.get(person)?.clone())));
+        let states = Self {
+            projection: self.projection.clone(),
+            cut: self.cut,
+            partition: self.partition,
+            corrections: Arc::clone(&self.corrections),
+            customers: known.collect(),
+            keys: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            scanned_to: self.scanned_to,
+        };
+        Aside { states, persons }
+    }
+
+    /// Puts what became of some persons aside in the place of what was known of them. Nothing else may have been
+    /// taken in since, and nobody may be stale.
+    ///
+    /// # Laws
+    /// Facts taken in aside, whatever the pages, and adopted are facts absorbed.
+    pub fn adopt(&mut self, aside: Aside<P>) {
+        let Aside { states, persons } = aside;
+        for person in &persons {
+            self.customers.swap_remove(person);
+        }
+        self.union(states);
+    }
+
     /// Takes in the customers of another partition of the same log, projection and cut.
     pub fn union(&mut self, other: Self) {
         self.customers.extend(other.customers);
         self.keys.extend(other.keys);
         self.stale.extend(other.stale);
+        self.corrections = other.corrections;
         self.scanned_to = self.scanned_to.max(other.scanned_to);
     }
 }

@@ -152,6 +152,18 @@ impl Append {
     }
 }
 
+impl From<Vec<Event>> for Append {
+    fn from(events: Vec<Event>) -> Self {
+        Self::new(events)
+    }
+}
+
+impl<const N: usize> From<[Event; N]> for Append {
+    fn from(events: [Event; N]) -> Self {
+        Self::new(events.into())
+    }
+}
+
 /// A stored fact that has the id of one to be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {

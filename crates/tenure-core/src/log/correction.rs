@@ -129,6 +129,17 @@ impl Corrections {
         touched.into_iter().collect()
     }
 
+    /// The persons, as representatives, whom a fact may concern: its customer's and, of a merge, the other's.
+    pub fn concerned(&self, fact: &EventView<'_>) -> Vec<CustomerId> {
+        let mut persons = vec![self.representative(fact.customer)];
+        if fact.kind == Kind::IdentityMerged
+            && let Some(Ok(other)) = fact.subject.map(|text| Customer::parse(text, "default"))
+        {
+            persons.push(self.representative(other.id()));
+        }
+        persons
+    }
+
     /// Whether this fact of this customer was taken back.
     pub fn is_voided(&self, id: EventId, customer: CustomerId) -> bool {
         !self.voided.is_empty() && self.voided.contains(&(id, customer))
@@ -174,6 +185,17 @@ impl Corrections {
     }
 }
 
+impl<'a> FromIterator<EventView<'a>> for Corrections {
+    /// The corrections among some facts.
+    fn from_iter<I: IntoIterator<Item = EventView<'a>>>(facts: I) -> Self {
+        let mut corrections = Self::new();
+        for fact in facts {
+            corrections.add(&fact);
+        }
+        corrections
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,11 +223,7 @@ mod tests {
     }
 
     fn resolved(facts: &[Event]) -> Corrections {
-        let mut corrections = Corrections::new();
-        for fact in facts {
-            corrections.add(&fact.view());
-        }
-        corrections
+        facts.iter().map(Event::view).collect()
     }
 
     #[test]

@@ -171,19 +171,28 @@ async fn from_streams<S: EventStore, P: Projection>(
 ) -> Result<(), StoreError> {
     let mut pages = Vec::new();
     for member in states.corrections().members(customer) {
-        let mut after = Version(0);
-        loop {
-            let page = store.read_stream(member, after, 4096).await?;
-            let last = page.is_last(after);
-            after = page.facts.iter().next_back().map_or(after, |fact| fact.version);
-            pages.push(page.facts);
-            if last {
-                break;
-            }
-        }
+        pages.extend(stream(store, member).await?);
     }
     states.refold(customer, pages.iter().flat_map(FactBlock::iter));
     Ok(())
+}
+
+/// All facts of one customer as recorded, in pages.
+pub(crate) async fn stream<S: EventStore>(
+    store: &S,
+    customer: CustomerId,
+) -> Result<Vec<FactBlock>, StoreError> {
+    let mut pages = Vec::new();
+    let mut after = Version(0);
+    loop {
+        let page = store.read_stream(customer, after, 4096).await?;
+        let last = page.is_last(after);
+        after = page.facts.iter().next_back().map_or(after, |fact| fact.version);
+        pages.push(page.facts);
+        if last {
+            return Ok(pages);
+        }
+    }
 }
 
 /// The stale customers in as many groups, so that the histories of a group fit into memory.

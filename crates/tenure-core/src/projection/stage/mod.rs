@@ -45,6 +45,7 @@ mod outlook;
 mod policy;
 mod presets;
 mod quiet;
+mod tail;
 mod test;
 mod timeline;
 
@@ -55,4 +56,5 @@ pub use policy::{
     CadencePolicy, Language, MacroStage, Placeholder, RuleDef, RuleIx, StageDef, StageIx, StagePolicy,
     StagePolicyError, Text,
 };
+pub use tail::StageTail;
 pub use timeline::{Cause, ConditionIx, StageChange, Timeline, TimelineState};

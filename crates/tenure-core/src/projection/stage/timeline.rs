@@ -57,8 +57,8 @@ pub struct Timeline {
 /// A machine's state, the changes before its last instant, and the facts of the last instant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimelineState {
-    machine: StageState,
-    changes: Vec<StageChange>,
+    pub(super) machine: StageState,
+    pub(super) changes: Vec<StageChange>,
     latest: Timestamp,
     /// Sorted.
     facts: Vec<EventId>,

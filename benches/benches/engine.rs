@@ -1,0 +1,113 @@
+//! What does the engine add to an append, a look-up, a tick of time, and how much memory does it keep a customer?
+//!
+//! One more fact of each of 10,000 customers with 30 facts, on the store in memory, in order and late; the floor of both is
+//! the append alone. Then every customer is asked about, and time passes for those who are due.
+//!
+//! ```console
+//! $ cargo bench -p tenure-benches --bench engine
+//! ```
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints and may fail loudly")]
+
+use std::alloc::System;
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+use pollster::block_on;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tenure_benches::{SEED, by_time, events, facts, median, seconds};
+use tenure_core::log::Append;
+use tenure_core::{CustomerId, Duration, Event, Policy, Timestamp};
+use tenure_store::{Engine, EventStore, MemoryStore};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const CUSTOMERS: u64 = 10_000;
+const RUNS: usize = 5;
+
+fn main() {
+    let mut history: BTreeMap<CustomerId, Vec<Event>> = BTreeMap::new();
+    for event in events(&by_time(facts(CUSTOMERS, 31))) {
+        history.entry(event.customer().id()).or_default().push(event);
+    }
+    println!("{CUSTOMERS} customers of 30 facts, seed {SEED}, {RUNS} runs, medians");
+    for late in [false, true] {
+        let runs: Vec<Run> = (0..RUNS).map(|_| run(&history, late)).collect();
+        let of = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
+        let (append, record) = (of(|run| run.append), of(|run| run.record));
+        let order = if late { "late" } else { "in order" };
+        println!("{order}: record {record:.0} ns a fact, append alone {append:.0} ns");
+        if !late {
+            println!("ask for the present: {:.0} ns a customer", of(|run| run.ask));
+            println!(
+                "advance: {:.0} ns a customer visited, {:.0} of {CUSTOMERS} visited",
+                of(|run| run.advance),
+                of(|run| run.visited)
+            );
+            println!("memory: {:.0} bytes a customer", of(|run| run.bytes));
+        }
+    }
+}
+
+struct Run {
+    append: f64,
+    record: f64,
+    ask: f64,
+    advance: f64,
+    visited: f64,
+    bytes: f64,
+}
+
+/// Nanoseconds for each thing that is done once a customer.
+fn run(history: &BTreeMap<CustomerId, Vec<Event>>, late: bool) -> Run {
+    let n = f64::from(u32::try_from(history.len()).unwrap());
+    let (mut before, mut more) = (Vec::new(), Vec::new());
+    for events in history.values() {
+        let mut rest = events.clone();
+        more.push(rest.remove(if late { 0 } else { events.len() - 1 }));
+        before.extend(rest);
+    }
+    before.sort_by_key(|event| (event.occurred_at(), event.id()));
+    more.sort_by_key(|event| (event.occurred_at(), event.id()));
+    let store = || {
+        let store = MemoryStore::new();
+        block_on(store.append(Append::new(before.clone()))).unwrap();
+        store
+    };
+    let alone = store();
+    let appends: Vec<Append> = more.iter().map(|event| Append::new(vec![event.clone()])).collect();
+    let append = seconds(|| {
+        for append in appends.clone() {
+            black_box(block_on(alone.append(append)).unwrap());
+        }
+    });
+    let kept = store();
+    let region = Region::new(ALLOCATOR);
+    let engine = block_on(Engine::open(kept, Policy::preset("retail").unwrap())).unwrap();
+    let change = region.change();
+    let bytes = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
+    let record = seconds(|| {
+        for append in appends.clone() {
+            black_box(block_on(engine.record(append)).unwrap());
+        }
+    });
+    let ask = seconds(|| {
+        for customer in history.keys() {
+            black_box(block_on(engine.customer(*customer).into_future()).unwrap());
+        }
+    });
+    // A day after the last fact of all.
+    let last = more.iter().chain(&before).map(Event::occurred_at).max().unwrap_or(Timestamp::MIN);
+    let now = last.checked_add(Duration::days(1)).unwrap();
+    let mut visited = 0;
+    let advance = seconds(|| visited = block_on(engine.advance(now)).unwrap().visited);
+    let visited = f64::from(u32::try_from(visited).unwrap());
+    Run {
+        append: append * 1e9 / n,
+        record: record * 1e9 / n,
+        ask: ask * 1e9 / n,
+        advance: advance * 1e9 / visited.max(1.0),
+        visited,
+        bytes: f64::from(u32::try_from(bytes).unwrap()) / n,
+    }
+}

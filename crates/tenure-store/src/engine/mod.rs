@@ -1,0 +1,421 @@
+//! The engine for embedding: a store, and where every customer of it stands now.
+//!
+//! ```text
+//! record ──▶ store's writer ──▶ log ──▶ a page ──▶ taken in aside ──▶ adopted at once ──▶ notices
+//!                                                    │ late, void, merge: the histories of those alone
+//! advance(now) ─────────▶ due-time index ──▶ those alone whose time has come ──▶ notices
+//! ```
+
+mod change;
+mod customer;
+mod due;
+mod error;
+mod live;
+mod outbox;
+mod population;
+
+use core::fmt;
+use core::ops::ControlFlow;
+use std::collections::BTreeSet;
+use std::sync::{self, Arc, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use futures_util::lock::Mutex;
+use serde::{Deserialize, Serialize};
+use tenure_core::fold::States;
+use tenure_core::log::{Append, Appended, Corrections, Cut, KnownAt, Read};
+use tenure_core::projection::rfm::Rfm;
+use tenure_core::projection::stage::{StageMachine, StageTail};
+use tenure_core::{CustomerId, Policy, Position, Timestamp};
+
+pub use self::change::{Change, ChangeCause, Notice};
+pub use self::customer::{CustomerQuery, CustomerView};
+pub use self::error::EngineError;
+use self::live::{Live, Standing};
+use self::outbox::Outbox;
+pub use self::population::PopulationQuery;
+use crate::replay::{self, catch_up_to};
+use crate::{EventStore, StoreError, replay_serial};
+
+/// A store with the present states of all its customers under one policy: record facts, ask where somebody stands, let
+/// time pass, and be told what changed.
+///
+/// A handle is cheap to clone and shared by all tasks of a service. Appends go through the store's own writer, which
+/// groups them. A page of facts is taken in aside and shown at once, so readers see all of it or nothing, and wait for
+/// memory only. Questions about the past are answered from the log.
+///
+/// There is no clock in it: `now` is an argument of [`advance`](Self::advance), and the store has its own clock for what
+/// it records.
+///
+/// # What is told
+/// [`record`](Self::record), [`refresh`](Self::refresh) and [`advance`](Self::advance) return notices of changed stages.
+/// Each is returned once, by one of them, as long as this engine lives, and waits in memory until then; a notice of somebody for whom facts are being
+/// recorded goes to a caller who records them. An engine that is opened anew tells nothing of what its
+/// [`Checkpoint`] says was told. A change has the same [id](Change::id) always, so whoever acts on notices can act once
+/// even where two engines tell of one change.
+///
+/// # Laws
+/// - States and due times are at all times those of a fresh replay of the same log, bit for bit.
+/// - Of every customer the changes told, less those retracted, are the timeline of a replay up to the instant advanced
+///   to, or to the customer's last fact if that is later.
+///
+/// # Example
+/// ```
+/// use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
+/// use tenure_store::{Engine, MemoryStore, Notice};
+/// # pollster::block_on(async {
+/// let engine = Engine::open(MemoryStore::new(), Policy::preset("retail").ok_or("no such preset")?).await?;
+/// let ann = Customer::parse("ann", "shop")?;
+/// let order = CustomerEvent::OrderPlaced { order: Some("o-77".into()), total: None, lines: vec![] };
+/// let at = Timestamp::parse("2024-05-01T10:00:00Z")?;
+/// let fact = Event::new(EventId::from_foreign("shop", "o-77"), ann.clone(), at, order)?;
+///
+/// let recorded = engine.record([fact]).await?;
+/// let to: Vec<&str> = recorded.notices.iter().map(|notice| &*notice.change().to).collect();
+/// assert_eq!(to, ["prospect", "new"]);
+///
+/// let passed = engine.advance(Timestamp::parse("2024-09-01T00:00:00Z")?).await?;
+/// assert!(matches!(&passed.notices[..], [Notice::Changed(risk), Notice::Changed(lost)]
+///     if &*risk.to == "at_risk" && &*lost.to == "churned"));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+/// A policy without stages is refused:
+/// ```
+/// use tenure_core::Policy;
+/// use tenure_store::{Engine, EngineError, MemoryStore};
+/// let opened = pollster::block_on(Engine::open(MemoryStore::new(), Policy::default()));
+/// assert!(matches!(opened, Err(EngineError::Policy(_))));
+/// ```
+pub struct Engine<S>(Arc<Inner<S>>);
+
+struct Inner<S> {
+    store: S,
+    policy: Policy,
+    standing: Standing,
+    live: RwLock<Live>,
+    outbox: sync::Mutex<Outbox>,
+    /// Held by the one who takes facts in or lets time pass. Readers have nothing to do with it.
+    turn: Mutex<()>,
+}
+
+/// Up to where an engine has told of changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The last fact taken in.
+    pub position: Position,
+    /// The latest instant that time was advanced to; none if it never was.
+    pub advanced_to: Option<Timestamp>,
+}
+
+/// What came of recording facts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Where each fact stands, and whether it is new.
+    pub facts: Appended,
+    /// The stages that changed for the customers of these facts.
+    pub notices: Vec<Notice>,
+}
+
+/// What came of letting time pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advanced {
+    /// The stages that changed, in the order of time.
+    pub notices: Vec<Notice>,
+    /// How many customers were looked at: those alone whose time had come.
+    pub visited: usize,
+}
+
+impl<S> Clone for Engine<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> fmt::Debug for Engine<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let live = self.0.live();
+        f.debug_struct("Engine")
+            .field("policy", &self.0.policy.name)
+            .field("customers", &live.states.len())
+            .field("position", &live.states.scanned_to())
+            .field("advanced_to", &live.advanced_to)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Inner<S> {
+    fn live(&self) -> RwLockReadGuard<'_, Live> {
+        // It changes in one step, and only after everything is computed, so whoever panicked left it whole.
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live_mut(&self) -> RwLockWriteGuard<'_, Live> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: EventStore> Engine<S> {
+    /// Folds everything that the store holds. Nothing of it will be told: what changed up to each customer's last fact
+    /// counts as known.
+    ///
+    /// # Errors
+    /// [`EngineError::Policy`] without stages in the policy, [`EngineError::Store`] if the log cannot be read.
+    pub async fn open(store: S, policy: Policy) -> Result<Self, EngineError> {
+        let position = store.head().await?.position;
+        Self::open_at(store, policy, Checkpoint { position, advanced_to: None }).await
+    }
+
+    /// As [`open`](Self::open), where an earlier engine had told of everything up to a checkpoint, under the same
+    /// policy of stages. What came behind it is told by the next call that tells.
+    ///
+    /// # Errors
+    /// [`EngineError::Checkpoint`] if the log ends before it; else as [`open`](Self::open).
+    pub async fn open_at(store: S, policy: Policy, checkpoint: Checkpoint) -> Result<Self, EngineError> {
+        let standing: Standing = Arc::new((StageTail::new(policy.stages()?), policy.rfm()?));
+        let head = store.head().await?.position;
+        let Checkpoint { position, advanced_to } = checkpoint;
+        if position > head {
+            return Err(EngineError::Checkpoint { at: position, head });
+        }
+        let correcting = replay::correcting(&store, Cut::default(), position).await?;
+        let corrections: Corrections = correcting.events().collect();
+        let mut states = States::new(Arc::clone(&standing), Cut::default()).with_corrections(corrections);
+        catch_up_to(&store, &mut states, position, |_| ControlFlow::Continue(()))
+            .await
+            .map_err(error::of_replay)?;
+        let live = RwLock::new(Live::new(states, correcting, advanced_to));
+        Ok(Self(Arc::new(Inner {
+            store,
+            policy,
+            standing,
+            live,
+            outbox: sync::Mutex::default(),
+            turn: Mutex::new(()),
+        })))
+    }
+
+    /// Records facts, all or none, and computes what follows from them. Durable, as far as the store promises, when the
+    /// future is ready; from then on every answer of this engine rests on them.
+    ///
+    /// Takes facts, or an [`Append`] that expects streams to be at certain versions. A fact that is known already by its
+    /// id is not stored again, so what may have been recorded can be sent again.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`]: refused, and nothing was written, or unknown (see there).
+    /// [`EngineError::Behind`]: written, but not taken in.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::log::{Append, Expected};
+    /// use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
+    /// use tenure_store::{Engine, MemoryStore};
+    /// # pollster::block_on(async {
+    /// let engine = Engine::open(MemoryStore::new(), Policy::preset("saas").ok_or("no such preset")?).await?;
+    /// let ann = Customer::parse("ann", "app")?;
+    /// let at = Timestamp::parse("2024-05-01T10:00:00Z")?;
+    /// let fact = Event::new(EventId::from_foreign("app", "1"), ann.clone(), at, CustomerEvent::SignedUp {})?;
+    /// let first = Append::new(vec![fact.clone()]).expect(ann.id(), Expected::NoStream);
+    /// assert_eq!(engine.record(first.clone()).await?.facts.stored(), 1);
+    /// assert!(engine.record(first).await?.facts.already_stored()); // sent again: known
+    ///
+    /// let other = Event::new(EventId::from_foreign("app", "2"), ann.clone(), at, CustomerEvent::SignedUp {})?;
+    /// let refused = engine.record(Append::new(vec![other]).expect(ann.id(), Expected::NoStream)).await;
+    /// assert!(refused.is_err_and(|error| error.is_conflict()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn record(&self, facts: impl Into<Append> + Send) -> Result<Recorded, EngineError> {
+        let append: Append = facts.into();
+        let claim = Claim::new(&self.0, append.events().iter().map(|fact| fact.customer().id()));
+        let facts = self.0.store.append(append).await?;
+        let to = facts.facts.iter().map(|placed| placed.position).max().unwrap_or(Position::START);
+        let turn = self.0.turn.lock().await;
+        if let Err(source) = self.take_in(to).await {
+            return Err(EngineError::Behind { stored: facts, source });
+        }
+        drop(turn);
+        Ok(Recorded { facts, notices: claim.take() })
+    }
+
+    /// Takes in what others have written to the same log, up to its end now, and tells what changed.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] if the log cannot be read; what was taken in before stays, and the next call goes on
+    /// there.
+    pub async fn refresh(&self) -> Result<Vec<Notice>, EngineError> {
+        let turn = self.0.turn.lock().await;
+        self.take_in(self.0.store.head().await?.position).await?;
+        drop(turn);
+        Ok(self.0.outbox().take_rest())
+    }
+
+    /// Lets time pass up to and with `now`, and tells what silence changed: nobody is looked at but those whose
+    /// [`next change`](CustomerView::next_change) has come. Facts of others are taken in before, so that nobody is told
+    /// silent who is not.
+    ///
+    /// An instant before the latest one that time was advanced to moves nothing. The first time on a log that is not
+    /// new, and without a [`Checkpoint`], this tells what silence did since each customer's last fact, however long ago.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh); then time has not passed.
+    pub async fn advance(&self, now: Timestamp) -> Result<Advanced, EngineError> {
+        let turn = self.0.turn.lock().await;
+        self.take_in(self.0.store.head().await?.position).await?;
+        let passed = self.0.live().due_changes(now);
+        let (untold, visited) = self.0.live_mut().pass(passed);
+        self.0.outbox().put(untold);
+        drop(turn);
+        Ok(Advanced { notices: self.0.outbox().take_rest(), visited })
+    }
+
+    /// A question about one customer; of a merged person any of the customers will do.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
+    /// use tenure_store::{Engine, MemoryStore};
+    /// # pollster::block_on(async {
+    /// let engine = Engine::open(MemoryStore::new(), Policy::preset("retail").ok_or("no such preset")?).await?;
+    /// let ann = Customer::parse("ann", "shop")?;
+    /// for (id, at) in [("1", "2024-05-01T10:00:00Z"), ("2", "2024-05-20T10:00:00Z")] {
+    ///     let order = CustomerEvent::OrderPlaced { order: None, total: None, lines: vec![] };
+    ///     let id = EventId::from_foreign("shop", id);
+    ///     engine.record([Event::new(id, ann.clone(), Timestamp::parse(at)?, order)?]).await?;
+    /// }
+    /// let now = engine.customer(ann.id()).await?.ok_or("nobody")?;
+    /// assert_eq!(&*now.stage, "active");
+    /// let before = engine.customer(ann.id()).as_of(Timestamp::parse("2024-05-10T00:00:00Z")?).await?;
+    /// assert_eq!(&*before.ok_or("nobody yet")?.stage, "new");
+    /// assert_eq!(engine.customer(ann.id()).timeline().await?.len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn customer(&self, customer: CustomerId) -> CustomerQuery<'_, S> {
+        CustomerQuery::new(self, customer)
+    }
+
+    /// A question about everybody.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
+    /// use tenure_store::{Engine, MemoryStore};
+    /// # pollster::block_on(async {
+    /// let engine = Engine::open(MemoryStore::new(), Policy::preset("retail").ok_or("no such preset")?).await?;
+    /// let order = CustomerEvent::OrderPlaced { order: None, total: None, lines: vec![] };
+    /// let at = Timestamp::parse("2024-05-01T10:00:00Z")?;
+    /// engine.record([Event::new(EventId::from_foreign("shop", "1"), Customer::parse("ann", "shop")?, at, order)?]).await?;
+    /// let stages = engine.population().stages().await?;
+    /// assert!(stages.stages.iter().any(|row| row.code == "new" && row.customers == 1));
+    /// let rfm = engine.population().rfm().await?;
+    /// assert_eq!(rfm.customers[0].customer, "shop:ann");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn population(&self) -> PopulationQuery<'_, S> {
+        PopulationQuery::new(self)
+    }
+
+    /// Compares the states, names and due times of everybody with a fresh replay of the log, and gives the customers
+    /// for whom they differ: none, by the law of this type. Costs a replay; nothing is taken in meanwhile.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] if the log cannot be read.
+    pub async fn audit(&self) -> Result<BTreeSet<CustomerId>, EngineError> {
+        let turn = self.0.turn.lock().await;
+        let known_at = KnownAt::Position(self.0.live().states.scanned_to());
+        let cut = Cut { as_of: None, known_at };
+        let fresh =
+            replay_serial(&self.0.store, Arc::clone(&self.0.standing), cut, |_| ControlFlow::Continue(()));
+        let fresh = fresh.await.map_err(error::of_replay)?;
+        let differing = self.0.live().differing(&fresh);
+        drop(turn);
+        Ok(differing)
+    }
+
+    /// Takes the log in up to a position, with whatever else the pages hold. Whoever calls it holds the turn.
+    async fn take_in(&self, to: Position) -> Result<(), StoreError> {
+        let Inner { store, .. } = &*self.0;
+        loop {
+            let from = self.0.live().states.scanned_to();
+            if from >= to {
+                return Ok(());
+            }
+            let page = store.read(&Read::all().from(from)).await?;
+            // A log does not shrink; a store that says so would make this loop for ever.
+            let upto = page.scanned_to.max(if page.facts.is_empty() { to } else { Position::START });
+            let mut taken = self.0.live().take_aside(page.facts, upto);
+            for group in core::mem::take(&mut taken.groups) {
+                let mut histories = Vec::new();
+                for customer in &group {
+                    histories.extend(replay::stream(store, *customer).await?);
+                }
+                taken.refold(&self.0.live(), &group, &histories);
+            }
+            let untold = self.0.live_mut().adopt(taken);
+            self.0.outbox().put(untold);
+        }
+    }
+}
+
+impl<S> Engine<S> {
+    /// The store underneath: to read the log, to keep notes, to back it up. Facts that are appended to it directly are
+    /// taken in by the next [`refresh`](Engine::refresh).
+    pub fn store(&self) -> &S {
+        &self.0.store
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    /// The stage machine of the policy, which has names and reasons in words.
+    pub fn machine(&self) -> &StageMachine {
+        self.0.standing.0.machine()
+    }
+
+    /// The RFM projection of the policy, to place a customer by edges that were kept:
+    /// `edges.place(engine.rfm(), &values)`.
+    pub fn rfm(&self) -> &Rfm {
+        &self.0.standing.1
+    }
+
+    /// Up to where this engine has computed changes. Keep it after the notices are dealt with, and the next engine
+    /// goes on from there.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let live = self.0.live();
+        Checkpoint { position: live.states.scanned_to(), advanced_to: live.advanced_to }
+    }
+
+    /// The first instant at which silence changes somebody's stage, if nothing happens: when to
+    /// [`advance`](Engine::advance) next. None if silence changes nobody's.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.0.live().due.next()
+    }
+}
+
+/// What is to be told of some customers belongs to whoever records facts of them. Given up, whatever happens to that
+/// task.
+struct Claim<'a, S> {
+    inner: &'a Inner<S>,
+    customers: Vec<CustomerId>,
+}
+
+impl<'a, S> Claim<'a, S> {
+    fn new(inner: &'a Inner<S>, customers: impl Iterator<Item = CustomerId>) -> Self {
+        let customers: Vec<CustomerId> = customers.collect::<BTreeSet<_>>().into_iter().collect();
+        inner.outbox().claim(&customers);
+        Self { inner, customers }
+    }
+
+    fn take(&self) -> Vec<Notice> {
+        self.inner.outbox().take_of(&self.customers)
+    }
+}
+
+impl<S> Drop for Claim<'_, S> {
+    fn drop(&mut self) {
+        self.inner.outbox().release(&self.customers);
+    }
+}

@@ -1,0 +1,24 @@
+//! An engine over the store in memory shows and tells what a replay shows.
+
+use proptest::prelude::*;
+use tenure_core::Policy;
+use tenure_store::MemoryStore;
+use tenure_testkit::engine::{any_steps, is_a_replay, policy_of, stage_steps};
+use tenure_testkit::stage_strategies::stage_policy;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn an_engine_is_a_replay_under_the_presets(
+        steps in any_steps(30),
+        preset in prop::sample::select(&Policy::PRESETS[..]),
+    ) {
+        is_a_replay(MemoryStore::new(), &Policy::preset(preset).unwrap(), &steps)?;
+    }
+
+    #[test]
+    fn an_engine_is_a_replay_under_any_policy(steps in stage_steps(), policy in stage_policy()) {
+        is_a_replay(MemoryStore::new(), &policy_of(&policy), &steps)?;
+    }
+}
