@@ -83,6 +83,9 @@ impl<R: BufRead> Lines<R> {
             }
         }
         if self.count == 0 {
+            if UTF_16_MARKS.iter().any(|mark| line.bytes.starts_with(mark)) {
+                return Err(io::Error::new(ErrorKind::InvalidData, "the file is UTF-16; save it as UTF-8"));
+            }
             if line.bytes.starts_with(BOM) {
                 line.bytes.drain(..BOM.len());
                 line.length = line.length.saturating_sub(BOM.len() as u64);
@@ -96,6 +99,8 @@ impl<R: BufRead> Lines<R> {
 
 /// The byte order mark in UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
+/// The same in UTF-16: no line of such a file could be read, and one message says more than one for each line.
+const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 #[cfg(test)]
 mod tests {

@@ -108,7 +108,7 @@ impl Event {
         }
         let stored_data = data_text(&wire.data);
         if stored_data.len() > json::MAX_BODY_BYTES {
-            return Err(wire.refuse("data", "the body is longer than 1 MiB"));
+            return Err(wire.refuse("data", "the body is longer than 512 KiB"));
         }
         let context = Context::default();
         Ok(Self {
