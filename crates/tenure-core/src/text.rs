@@ -18,7 +18,14 @@ pub fn is_hidden(character: char) -> bool {
 
 /// As much of a text as a message quotes: forty characters, and `...` where it goes on. What a file holds may be
 /// long, and a message is for people.
-pub(crate) fn excerpt(text: &str) -> Box<str> {
+///
+/// # Example
+/// ```
+/// use tenure_core::text::excerpt;
+/// assert_eq!(&*excerpt("short"), "short");
+/// assert_eq!(excerpt(&"客".repeat(41)).chars().count(), 43);
+/// ```
+pub fn excerpt(text: &str) -> Box<str> {
     cut(text, 40)
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use tenure_core::text::excerpt;
 use tenure_core::{EventId, FactError, LineError, Position, Timestamp, json};
 
 use crate::lines::MAX_RECORD_BYTES;
@@ -46,7 +47,7 @@ pub enum RowError {
         expected: usize,
     },
     /// A cell that does not say what its field needs. **What to do:** correct the cell, or the mapping.
-    #[error("column \"{column}\": {why}")]
+    #[error("column \"{}\": {why}", excerpt(column))]
     Cell {
         /// The column as the header names it.
         column: Box<str>,

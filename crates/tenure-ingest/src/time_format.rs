@@ -2,6 +2,7 @@
 
 use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 use chrono::format::{Fixed, Item, Numeric, Parsed, StrftimeItems, parse};
+use tenure_core::text::excerpt;
 use tenure_core::{LocalTime, Timestamp, Zone};
 
 /// The widest offset that a clock on earth has: 14 hours, in seconds. As the interchange form allows.
@@ -160,9 +161,7 @@ fn read_day(cell: &str, items: &[Item<'static>], date_only: bool) -> Option<(Par
 
 /// A text in quotes, cut to forty characters.
 pub(crate) fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(40).collect();
-    let more = if short.len() < text.len() { "..." } else { "" };
-    format!("\"{}{more}\"", short.escape_debug())
+    format!("\"{}\"", excerpt(text).escape_debug())
 }
 
 /// Which parts of a time a format has.

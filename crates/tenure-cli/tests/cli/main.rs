@@ -7,7 +7,10 @@
 )]
 
 mod answers;
+#[path = "../../../tenure-ingest/tests/hostile/corpus.rs"]
+mod corpus;
 mod demo;
+mod hostile;
 mod import;
 mod stores;
 mod wrong;

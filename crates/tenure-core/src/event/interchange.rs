@@ -93,6 +93,10 @@ impl Line {
         let channel = text("channel", take("channel"))?;
         let context = match take("context") {
             None => Context::default(),
+            // Only an object: serde would also take a list for a context, by the order of its fields.
+            Some(value) if !value.is_object() => {
+                return Err(LineError::Type { field: "context", expected: "an object" });
+            }
             Some(value) => serde_json::from_value(value)
                 .map_err(|error| LineError::Context { why: cut(&error.to_string(), 120) })?,
         };

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use corpus::{Case, Expected, cases, directory, rules};
 use peak_alloc::PeakAlloc;
-use tenure_core::{EventView, Timestamp};
+use tenure_core::log::{Append, Log};
+use tenure_core::{EventView, Position, Timestamp};
 use tenure_ingest::{
-    Mapping, Options, Outcome, Quarantine, QuarantineRecord, ReadError, Row, Rows, SHOWN_BYTES, shown,
+    Mapping, Options, Outcome, Quarantine, QuarantineRecord, ReadError, Row, Rows, SHOWN_BYTES, read_jsonl,
+    shown,
 };
 
 /// What the issue of the corpus allows one file: memory of the process, and time.
@@ -76,6 +78,20 @@ fn check(case: &Case, read: &Result<Vec<Row>, ReadError>) -> Result<(), String> 
     let fits = |(row, expected): (&Row, &Expected)| fits(row, expected);
     if rows.len() != case.expected.len() || !rows.iter().zip(&case.expected).all(fits) {
         return Err(told());
+    }
+    for fact in rows.iter().filter_map(Row::fact) {
+        // What was accepted is printed by a log as a line that says the same.
+        let mut log = Log::new();
+        if log.append(&Append::new(vec![fact.event.clone()]), Timestamp::MAX).is_err() {
+            continue; // such as a void of a fact that is not there
+        }
+        let stored = log.get(Position(1)).unwrap();
+        let line = stored.to_line();
+        let again = read_jsonl(line.as_bytes(), &Options::default()).unwrap();
+        let again = again.first().and_then(Row::fact).ok_or_else(|| format!("its line is none: {line}"))?;
+        if again.event.view() != fact.event.view() {
+            return Err(format!("its line says something else: {line}"));
+        }
     }
     for row in rows {
         let Outcome::Bad(error) = &row.outcome else { continue };
