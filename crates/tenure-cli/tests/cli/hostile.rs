@@ -77,7 +77,7 @@ fn check(case: &Case) -> Result<(), String> {
     if ran.code != Some(i32::from(bad > 0)) {
         return wrong("exit code", &ran);
     }
-    let summary: Value = serde_json::from_str(&ran.out).or_else(|_| wrong("no summary", &ran))?;
+    let Ok(summary) = serde_json::from_str::<Value>(&ran.out) else { return wrong("no summary", &ran) };
     let number = |part: &str| usize::try_from(summary[part].as_u64().unwrap()).unwrap();
     let same = count(|e| matches!(e, Expected::Same { .. }));
     let facts = count(|e| matches!(e, Expected::Fact { .. }));
