@@ -6,6 +6,7 @@
 mod corpus;
 
 use std::fs;
+use std::io::{self, BufReader, Read as _};
 use std::time::{Duration, Instant};
 
 use corpus::{Case, Expected, cases, directory, rules};
@@ -61,8 +62,33 @@ fn every_hostile_file_has_the_outcome_that_is_stated() {
         }
         (peak, slowest) = (peak.max(used), slowest.max(took));
     }
+    for (name, byte) in [("blanks", b' '), ("brackets", b'['), ("commas", b','), ("quotes", b'"')] {
+        for beginning in ["", "{\"customer\":\"", "who,at,total,note\n1001,\"x\n"] {
+            MEMORY.reset_peak_usage();
+            let start = Instant::now();
+            let rows = endless(beginning, byte);
+            let (took, used) = (start.elapsed(), MEMORY.peak_usage());
+            if took > MOST_TIME || used > MOST_BYTES || rows == 0 {
+                wrong.push(format!("{beginning:?} and {name}\n    {rows} rows took {took:?} and {used} bytes"));
+            }
+            (peak, slowest) = (peak.max(used), slowest.max(took));
+        }
+    }
     println!("{} files; at most {} KiB and {slowest:?} for one", cases.len(), peak >> 10);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// Reads a beginning and then one byte again and again, more often than memory is allowed, and counts the rows.
+fn endless(beginning: &str, byte: u8) -> usize {
+    let rest = io::repeat(byte).take(MOST_BYTES as u64 + 1);
+    let input = BufReader::with_capacity(1 << 16, beginning.as_bytes().chain(rest));
+    let rows = if beginning.starts_with("who") {
+        let text = fs::read_to_string(directory().join("mappings/orders.toml")).unwrap();
+        Rows::csv(input, &Mapping::parse("orders.toml", &text).unwrap(), &options()).unwrap().count()
+    } else {
+        Rows::jsonl(input, &options()).unwrap().count()
+    };
+    rows
 }
 
 fn check(case: &Case, read: &Result<Vec<Row>, ReadError>) -> Result<(), String> {
