@@ -188,7 +188,11 @@ impl Table {
         for row in &self.rows {
             text += &line(
                 row.iter()
-                    .map(|cell| if cell.is_text() { guarded(&cell.plain()).into_owned() } else { cell.plain() })
+                    .map(
+                        |cell| {
+                            if cell.is_text() { guarded(&cell.plain()).into_owned() } else { cell.plain() }
+                        },
+                    )
                     .collect(),
             );
         }

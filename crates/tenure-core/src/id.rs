@@ -167,7 +167,8 @@ fn is_email(value: &str) -> bool {
 fn is_telephone(value: &str) -> bool {
     value.strip_prefix(['+', '\u{ff0b}']).is_some_and(|rest| {
         let digits = rest.chars().filter(char::is_ascii_digit).count();
-        (7..=15).contains(&digits) && rest.chars().all(|c| matches!(c, '0'..='9' | ' ' | '-' | '.' | '(' | ')'))
+        (7..=15).contains(&digits)
+            && rest.chars().all(|c| matches!(c, '0'..='9' | ' ' | '-' | '.' | '(' | ')'))
     })
 }
 

@@ -1,4 +1,19 @@
-//! Texts as people see them: what must not reach a screen as it is, and how much of a text a message quotes.
+//! Texts as people see them: in which language, what must not reach a screen as it is, and how much of a text a message
+//! quotes.
+
+use serde::{Deserialize, Serialize};
+
+/// A language that labels and reasons are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Language {
+    /// English.
+    #[default]
+    #[serde(rename = "en")]
+    En,
+    /// Simplified Chinese.
+    #[serde(rename = "zh-CN")]
+    ZhCn,
+}
 
 /// Whether a character could move the cursor, hide text or turn its direction: control, bidirectional, invisible and
 /// line-parting characters. Such ones are escaped wherever a text is shown, and no customer key holds one.

@@ -1,7 +1,7 @@
 //! How a column writes its times, and which instants they are.
 
-use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 use chrono::format::{Fixed, Item, Numeric, Parsed, StrftimeItems, parse};
+use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 use tenure_core::text::excerpt;
 use tenure_core::{LocalTime, Timestamp, Zone};
 
@@ -309,7 +309,9 @@ mod tests {
             assert_eq!(read(format, Some("UTC"), cell).unwrap(), "2024-02-29T00:00:00Z", "{format}");
         }
         assert_eq!(read("%F %T%z", None, "2024-02-28 24:00:00+0800").unwrap(), "2024-02-28T16:00:00Z");
-        for cell in ["2024-02-28 24:00:01", "2024-02-28 24:01:00", "2024-02-28 25:00:00", "2024-02-30 24:00:00"] {
+        for cell in
+            ["2024-02-28 24:00:01", "2024-02-28 24:01:00", "2024-02-28 25:00:00", "2024-02-30 24:00:00"]
+        {
             assert!(read("%F %T", Some("UTC"), cell).is_err(), "{cell}");
         }
         assert!(read("%F %T", Some("UTC"), "9999-12-31 24:00:00").is_err());

@@ -63,7 +63,10 @@ fn check(case: &Case) -> Result<(), String> {
     let ran = import(&["--batch", "again"]);
     for ran in [&strict, &ran] {
         let lines = ran.err.lines().count();
-        if ran.err.contains("panicked") || lines > TOLD_LINES + 2 || ran.err.lines().any(|line| line.len() > 2048) {
+        if ran.err.contains("panicked")
+            || lines > TOLD_LINES + 2
+            || ran.err.lines().any(|line| line.len() > 2048)
+        {
             return wrong("what is told", ran);
         }
         if ran.err.chars().any(|c| c != '\n' && tenure::core::text::is_hidden(c)) {
@@ -118,4 +121,18 @@ fn kept(case: &Case, place: &Place, summary: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What is told does not grow with what is wrong, and what is kept does.
+#[test]
+fn a_thousand_bad_rows_are_told_in_eleven_lines_and_all_kept() {
+    let place = Place::new();
+    place.write("a.jsonl", "not json\u{1b}[2J\n".repeat(1_000));
+    for (lang, total) in [("en", "... 1000 bad rows in all"), ("zh-CN", "……共 1000 行错误")] {
+        let file = format!("{lang}.quarantine");
+        let ran = place.run(["import", "a.jsonl", "--store", "s.db", "--lang", lang, "--quarantine", &file]);
+        assert_eq!((ran.code, ran.err.lines().count()), (Some(1), TOLD_LINES), "{}", ran.err);
+        assert!(ran.err.ends_with(&format!("{total}\n")), "{}", ran.err);
+        assert_eq!(place.read(&file).lines().count(), 1_000);
+    }
 }

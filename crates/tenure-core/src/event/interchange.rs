@@ -152,7 +152,9 @@ fn text(field: &'static str, value: Option<Value>) -> Result<Option<String>, Lin
 }
 
 fn integer(field: &'static str, value: Option<Value>) -> Result<Option<i64>, LineError> {
-    value.map(|value| value.as_i64().ok_or(LineError::Type { field, expected: "a whole number of 64 bits" })).transpose()
+    value
+        .map(|value| value.as_i64().ok_or(LineError::Type { field, expected: "a whole number of 64 bits" }))
+        .transpose()
 }
 
 fn id_error(field: &'static str) -> impl Fn(IdError) -> LineError {

@@ -8,6 +8,7 @@ mod catalogue;
 mod field;
 mod interchange;
 mod kind_set;
+mod label;
 mod upcast;
 mod view;
 mod wire;

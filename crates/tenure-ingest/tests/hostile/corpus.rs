@@ -94,8 +94,7 @@ fn of_rule(rule: &str) -> Vec<Case> {
         }
         if let Some(header) = line.strip_prefix("> ") {
             let (format, file) = header.split_once(' ').unwrap_or_else(|| panic!("{place}: no file"));
-            let mapping =
-                (format != "jsonl").then(|| directory().join(format!("mappings/{format}.toml")));
+            let mapping = (format != "jsonl").then(|| directory().join(format!("mappings/{format}.toml")));
             frame = Some((mapping, file.to_owned()));
             continue;
         }

@@ -69,7 +69,9 @@ fn every_hostile_file_has_the_outcome_that_is_stated() {
             let rows = endless(beginning, byte);
             let (took, used) = (start.elapsed(), MEMORY.peak_usage());
             if took > MOST_TIME || used > MOST_BYTES || rows == 0 {
-                wrong.push(format!("{beginning:?} and {name}\n    {rows} rows took {took:?} and {used} bytes"));
+                wrong.push(format!(
+                    "{beginning:?} and {name}\n    {rows} rows took {took:?} and {used} bytes"
+                ));
             }
             (peak, slowest) = (peak.max(used), slowest.max(took));
         }
@@ -203,6 +205,25 @@ fn tell(row: &Row) -> String {
 fn chain(error: &ReadError) -> String {
     let source = std::error::Error::source(error).map(|source| format!(": {source}"));
     format!("{error}{}", source.unwrap_or_default())
+}
+
+/// Writes the corpus as seeds for the fuzz targets; see fuzz/Cargo.toml.
+#[test]
+#[ignore = "writes files into fuzz/corpus"]
+fn write_fuzz_seeds() {
+    let corpus = directory().join("../../../../fuzz/corpus");
+    for (index, case) in cases().into_iter().enumerate() {
+        // The CSV target reads a mapping, a NUL and a file.
+        let (target, seed) = match &case.mapping {
+            None => ("jsonl", case.bytes),
+            Some(path) => ("csv_mapping", [&fs::read(path).unwrap()[..], b"\0", &case.bytes].concat()),
+        };
+        // What is long is slow to mutate, and limits are the corpus's own business.
+        if seed.len() <= 4_096 {
+            fs::create_dir_all(corpus.join(target)).unwrap();
+            fs::write(corpus.join(target).join(format!("hostile-{index:03}")), seed).unwrap();
+        }
+    }
 }
 
 #[test]
