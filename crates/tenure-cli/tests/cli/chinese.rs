@@ -3,9 +3,10 @@
 use crate::Place;
 
 /// What is the same in both languages: names of policies, of maps, of data, of currencies and of commands.
-const SAME: &[&str] =
-    &["RFM", "CDNOW", "cdnow", "USD", "Fader", "Hardie", "tenure", "customer", "store", "retail", "saas", "segments",
-      "package", "tiers", "abc", "jsonl"];
+const SAME: &[&str] = &[
+    "RFM", "CDNOW", "cdnow", "USD", "Fader", "Hardie", "tenure", "customer", "store", "retail", "saas",
+    "segments", "package", "tiers", "abc", "jsonl",
+];
 
 /// Every command that answers people.
 const LINES: &[&str] = &[
@@ -48,7 +49,7 @@ fn no_english_is_left_in_chinese_answers() {
 }
 
 #[test]
-fn the_demo_speaks_chinese() {
+fn no_english_is_left_in_the_chinese_demo() {
     let place = Place::new();
     let shown = place.line("demo --store d.db --lang zh-CN --quiet");
     let english = shown.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| {
