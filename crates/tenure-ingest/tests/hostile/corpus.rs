@@ -98,14 +98,14 @@ fn of_rule(rule: &str) -> Vec<Case> {
             frame = Some((mapping, file.to_owned()));
             continue;
         }
-        let [name, fill, outcome] = *line.split('│').map(str::trim).collect::<Vec<_>>() else {
+        let [name, input, outcome] = *line.split('│').map(str::trim).collect::<Vec<_>>() else {
             panic!("{place}: a case is: name │ input │ outcome")
         };
         let (mapping, file) = frame.clone().unwrap_or_else(|| panic!("{place}: no file above"));
         cases.push(Case {
             name: format!("{rule}: {name}"),
             mapping,
-            bytes: bytes(&file.replace('•', fill)),
+            bytes: bytes(&file.replace('•', input)),
             expected: outcomes(outcome).unwrap_or_else(|| panic!("{place}: \"{outcome}\" is no outcome")),
         });
     }
