@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::error::CliError;
-use crate::table::Table;
+use crate::table::{Table, safe_json};
 
 /// How an answer is written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -70,8 +70,8 @@ impl Answer {
     pub fn print(&self, format: Format) -> Result<(), CliError> {
         let list = self.list.as_ref().or_else(|| self.tables.first());
         match format {
-            Format::Json => print(&format!("{}\n", self.envelope())),
-            Format::Jsonl => print(&list.map(Table::to_jsonl).unwrap_or_default()),
+            Format::Json => print_json(&format!("{}\n", self.envelope())),
+            Format::Jsonl => print_json(&list.map(Table::to_jsonl).unwrap_or_default()),
             Format::Csv => print(&list.map(Table::to_csv).unwrap_or_default()),
             Format::Table => print(&self.text(|table| table.to_terminal(width()))),
             Format::Markdown => print(&self.text(Table::to_markdown)),
@@ -108,6 +108,14 @@ const PIPE_WIDTH: u16 = 120;
 pub fn width() -> u16 {
     let terminal = io::stdout().is_terminal().then(|| comfy_table::Table::new().width()).flatten();
     terminal.unwrap_or(PIPE_WIDTH)
+}
+
+/// Writes JSON to stdout; on a terminal with its hidden characters escaped.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_json(json: &str) -> Result<(), CliError> {
+    if io::stdout().is_terminal() { print(&safe_json(json)) } else { print(json) }
 }
 
 /// Writes data to stdout. A reader that has gone away, such as `head`, ends the writing without an error.

@@ -40,6 +40,9 @@ macro_rules! words {
         }
         const EN: Words = Words { $( $name: $en, )* };
         const ZH_CN: Words = Words { $( $name: $zh, )* };
+        /// The name of each phrase with both its texts.
+        #[cfg(test)]
+        const PHRASES: &[(&str, &str, &str)] = &[$( (stringify!($name), $en, $zh) ),*];
     };
 }
 
@@ -129,6 +132,8 @@ words! {
     demo_title: "CDNOW: purchases of 2,357 customers in 1997 and 1998 (Fader and Hardie 2001)", "CDNOW：2,357 位客户 1997 至 1998 年的购买记录（Fader 与 Hardie，2001）";
     demo_next: "Next: tenure customer cdnow:0001 --store {} --as-of 1998-06-30", "下一步：tenure customer cdnow:0001 --store {} --as-of 1998-06-30";
     plus_more: "… and {} more", "……以及另外 {} 位";
+    // Headings that were English in both languages.
+    replay: "Replay", "重放";
 }
 
 /// A phrase with its `{}` filled in, in order.
@@ -148,6 +153,23 @@ pub fn fill(phrase: &str, values: &[&dyn core::fmt::Display]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// That both languages have every phrase is a matter of types; this is what types do not say.
+    #[test]
+    fn a_phrase_says_the_same_in_both_languages() {
+        for (name, en, zh_cn) in PHRASES {
+            assert!(!en.trim().is_empty() && !zh_cn.trim().is_empty(), "{name} is empty");
+            assert_ne!(en, zh_cn, "{name} was not translated");
+            let values = |text: &str| text.matches("{}").count();
+            assert_eq!(values(en), values(zh_cn), "{name} has other values");
+            assert!(!en.chars().any(is_chinese), "{name} has Chinese in its English");
+            assert!(zh_cn.chars().any(is_chinese), "{name} has no Chinese");
+        }
+    }
+
+    fn is_chinese(character: char) -> bool {
+        ('\u{4e00}'..='\u{9fff}').contains(&character)
+    }
 
     #[test]
     fn values_fill_a_phrase_in_order() {

@@ -1,9 +1,13 @@
 //! Tables: for a terminal, for Markdown, for a spreadsheet, and as JSON lines.
 
+use std::borrow::Cow;
+
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement};
 use serde_json::{Map, Value};
+use tenure::core::text::is_hidden;
 use tenure::core::{MoneySum, Timestamp};
+use tenure::ingest::guarded;
 
 /// Rows under a title.
 #[derive(Clone, Debug)]
@@ -184,7 +188,11 @@ impl Table {
         for row in &self.rows {
             text += &line(
                 row.iter()
-                    .map(|cell| if cell.is_text() { guarded(&cell.plain()) } else { cell.plain() })
+                    .map(
+                        |cell| {
+                            if cell.is_text() { guarded(&cell.plain()).into_owned() } else { cell.plain() }
+                        },
+                    )
                     .collect(),
             );
         }
@@ -250,17 +258,28 @@ fn thousands(decimal: &str) -> String {
 
 /// Control and direction-changing characters are escaped, so that data cannot move the cursor or hide text.
 pub fn safe(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if hidden(c) { out.extend(c.escape_default()) } else { out.push(c) }
+        if is_hidden(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
+}
+
+/// JSON with its hidden characters escaped; it stays the same JSON, because these stand inside its texts only.
+pub fn safe_json(json: &str) -> Cow<'_, str> {
+    let hidden = |c: char| !c.is_ascii_whitespace() && is_hidden(c);
+    if !json.contains(hidden) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if hidden(c) {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// An instant for people: the date alone at midnight UTC.
@@ -275,11 +294,6 @@ pub fn short(id: &str) -> String {
         Some((end, _)) => format!("{}…", id.get(..end).unwrap_or(id)),
         None => id.to_owned(),
     }
-}
-
-fn guarded(text: &str) -> String {
-    let formula = |c: char| "=+-@\t\r＝＋－＠".contains(c);
-    if text.starts_with(formula) { format!("'{text}") } else { text.to_owned() }
 }
 
 fn quoted(cell: &str) -> String {
@@ -341,6 +355,15 @@ mod tests {
         table.push(vec!["long words ".repeat(20).into(), "长的词 ".repeat(40).into()]);
         let shown = table.to_terminal(60);
         assert!(shown.lines().all(|line| line.chars().count() <= 60), "{shown}");
+    }
+
+    #[test]
+    fn json_on_a_terminal_hides_nothing_and_stays_the_same_json() {
+        let shown = safe_json("{\"a\":\"x\u{202e}y\u{7f}\u{9b}\u{e0001}\"}\n");
+        assert_eq!(shown, "{\"a\":\"x\\u202ey\\u007f\\u009b\\udb40\\udc01\"}\n");
+        let value: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(value["a"], "x\u{202e}y\u{7f}\u{9b}\u{e0001}");
+        assert!(matches!(safe_json("{\"a\":\"客 \"}\n"), Cow::Borrowed(_)));
     }
 
     #[test]

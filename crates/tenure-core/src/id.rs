@@ -6,6 +6,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::text::{excerpt, is_hidden};
 use crate::time::Timestamp;
 
 /// Identity of a fact and its idempotency key: a fact delivered twice under one id is one fact.
@@ -129,9 +130,11 @@ impl CustomerKey {
     ///
     /// # Errors
     /// [`IdError::Key`] when the namespace is empty or holds a character other than `a-z 0-9 _ - .`; when the
-    /// value is empty, too long, has a control character or space at an end, or looks like an e-mail address.
+    /// value is empty, too long, has a control or invisible character anywhere or white space at an end, or looks
+    /// like an e-mail address (`name@host.tld`) or a telephone number in its international form (`+86 138 ...`).
+    /// A telephone number written as digits alone cannot be told from any other number.
     pub fn new(namespace: &str, value: &str) -> Result<Self, IdError> {
-        let refuse = |why| Err(IdError::Key { text: format!("{namespace}:{value}").into(), why });
+        let refuse = |why| Err(IdError::Key { text: excerpt(&format!("{namespace}:{value}")), why });
         if namespace.is_empty()
             || !namespace.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'))
         {
@@ -140,12 +143,17 @@ impl CustomerKey {
         if value.is_empty() {
             return refuse("the value is empty");
         }
-        if value.trim() != value || value.chars().any(char::is_control) {
-            return refuse("the value has a control character, or white space at an end");
+        if value.trim() != value || value.chars().any(is_hidden) {
+            return refuse("the value has a control or invisible character, or white space at an end");
         }
-        if value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) {
+        if is_email(value) {
             return refuse(
                 "it looks like an e-mail address; keep those in identity_linked, where they can be erased",
+            );
+        }
+        if is_telephone(value) {
+            return refuse(
+                "it looks like a telephone number; keep those in identity_linked, where they can be erased",
             );
         }
         let key = format!("{namespace}:{value}");
@@ -176,13 +184,26 @@ impl CustomerKey {
     }
 }
 
+fn is_email(value: &str) -> bool {
+    let parts = value.split_once(['@', '\u{ff20}']);
+    parts.is_some_and(|(name, host)| !name.is_empty() && host.contains(['.', '\u{ff0e}']))
+}
+
+fn is_telephone(value: &str) -> bool {
+    value.strip_prefix(['+', '\u{ff0b}']).is_some_and(|rest| {
+        let digits = rest.chars().filter(char::is_ascii_digit).count();
+        (7..=15).contains(&digits)
+            && rest.chars().all(|c| matches!(c, '0'..='9' | ' ' | '-' | '.' | '(' | ')'))
+    })
+}
+
 impl FromStr for CustomerKey {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         match text.split_once(':') {
             Some((namespace, value)) => Self::new(namespace, value),
-            None => Err(IdError::Key { text: text.into(), why: "write it as namespace:value" }),
+            None => Err(IdError::Key { text: excerpt(text), why: "write it as namespace:value" }),
         }
     }
 }
@@ -293,13 +314,13 @@ pub enum IdError {
     /// Not a UUID. **What to do:** write it as `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`.
     #[error("\"{text}\" is not a UUID")]
     Uuid {
-        /// What was read.
+        /// What was read, cut to forty characters.
         text: Box<str>,
     },
     /// Not a customer key. **What to do:** see [`CustomerKey::new`].
     #[error("\"{text}\" is not a customer key: {why}")]
     Key {
-        /// What was read.
+        /// What was read, cut to forty characters.
         text: Box<str>,
         /// What is wrong with it.
         why: &'static str,
@@ -315,7 +336,7 @@ macro_rules! uuid_text {
                 // Only the hyphenated form: one id has one spelling (case apart).
                 match Uuid::try_parse(text) {
                     Ok(uuid) if text.len() == 36 => Ok(Self(uuid)),
-                    _ => Err(IdError::Uuid { text: text.into() }),
+                    _ => Err(IdError::Uuid { text: excerpt(text) }),
                 }
             }
         }
@@ -367,8 +388,25 @@ mod tests {
 
     #[test]
     fn a_customer_key_is_refused_with_its_reason() {
-        for bad in ["", ":", "a:", ":b", "A:b", "a: b", "a:b\n", "a:x@y.z"] {
+        for bad in [
+            "",
+            ":",
+            "a:",
+            ":b",
+            "A:b",
+            "a: b",
+            "a:b\n",
+            "a:\u{feff}b",
+            "a:b\u{202e}c",
+            "a:x@y.z",
+            "a:x\u{ff20}y.z",
+            "a:+8613800138000",
+            "a:+1 (555) 010-9999",
+        ] {
             assert!(bad.parse::<CustomerKey>().is_err(), "{bad:?}");
+        }
+        for good in ["a:1001", "a:b c", "a:@handle", "a:+1", "a:13800138000", "a:张三"] {
+            assert!(good.parse::<CustomerKey>().is_ok(), "{good:?}");
         }
         assert_eq!("wx:o6_bmj:7".parse::<CustomerKey>().unwrap().value(), "o6_bmj:7");
     }

@@ -9,21 +9,25 @@ use core::fmt;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::text::excerpt;
+
 /// The deepest nesting of arrays and objects that is read.
 pub const MAX_DEPTH: usize = 32;
 /// The most names in one object.
 pub const MAX_NAMES: usize = 1_000;
 /// The longest text of one string in bytes.
 pub const MAX_TEXT_BYTES: usize = 65_536;
-/// The longest body of a fact in bytes, as canonical JSON.
-pub const MAX_BODY_BYTES: usize = 1 << 20;
+/// The longest body of a fact in bytes, as canonical JSON: half of what one line of a file may have, so that the line
+/// of a fact can be read again.
+pub const MAX_BODY_BYTES: usize = 1 << 19;
 
 /// Reads one JSON value strictly.
 ///
 /// # Errors
 /// [`JsonError`] with line and column: not JSON, a name twice in one object, nesting deeper than [`MAX_DEPTH`], more
-/// than [`MAX_NAMES`] names, a string longer than [`MAX_TEXT_BYTES`], a NUL character, or a number that neither fits
-/// 64 bits nor survives as a decimal fraction of 17 digits.
+/// than [`MAX_NAMES`] names, a string longer than [`MAX_TEXT_BYTES`], a NUL character, a lone surrogate, or a number
+/// out of range: a whole one beyond 64 bits, a fraction beyond the 64-bit floats. A fraction is read as the nearest
+/// 64-bit float; digits that must not change are written as text. Negative zero is read as zero.
 ///
 /// # Example
 /// ```
@@ -56,6 +60,45 @@ pub fn canonical_object(map: &Map<String, Value>) -> String {
     write_object(map, &mut out);
     out
 }
+
+/// Holds the body of a fact that a program made to what [`parse`] holds a line to, so that its line can be read again.
+pub(crate) fn check_body(map: &Map<String, Value>) -> Result<(), Box<str>> {
+    // The line around it is the first level.
+    check_object(map, 2)
+}
+
+fn check_object(map: &Map<String, Value>, depth: usize) -> Result<(), Box<str>> {
+    if map.len() > MAX_NAMES {
+        return Err(TOO_MANY.into());
+    }
+    map.iter().try_for_each(|(name, value)| {
+        check_text(name)?;
+        check_value(value, depth)
+    })
+}
+
+fn check_value(value: &Value, depth: usize) -> Result<(), Box<str>> {
+    match value {
+        Value::String(text) => check_text(text),
+        Value::Array(_) | Value::Object(_) if depth == MAX_DEPTH => Err(TOO_DEEP.into()),
+        Value::Array(items) => items.iter().try_for_each(|item| check_value(item, depth + 1)),
+        Value::Object(map) => check_object(map, depth + 1),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+fn check_text(text: &str) -> Result<(), Box<str>> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(format!("a text of {} bytes, at most {MAX_TEXT_BYTES}", text.len()).into());
+    }
+    if text.contains('\0') {
+        return Err("a text with a NUL character".into());
+    }
+    Ok(())
+}
+
+const TOO_DEEP: &str = "nested deeper than 32";
+const TOO_MANY: &str = "more than 1000 names in one object";
 
 fn write(value: &Value, out: &mut String) {
     match value {
@@ -120,20 +163,10 @@ struct Strict {
 impl Strict {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         if self.depth == MAX_DEPTH {
-            return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH}")));
+            return Err(E::custom(TOO_DEEP));
         }
         Ok(Self { depth: self.depth + 1 })
     }
-}
-
-fn check_text<E: de::Error>(text: &str) -> Result<(), E> {
-    if text.len() > MAX_TEXT_BYTES {
-        return Err(E::custom(format_args!("a text of {} bytes, at most {MAX_TEXT_BYTES}", text.len())));
-    }
-    if text.contains('\0') {
-        return Err(E::custom("a text with a NUL character"));
-    }
-    Ok(())
 }
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -172,16 +205,18 @@ impl<'de> Visitor<'de> for Strict {
         if value.fract() == 0.0 && value.abs() >= 9_007_199_254_740_992.0 {
             return Err(E::custom("a number that does not fit 64 bits; write it as text"));
         }
+        // Zero has one sign: equal values are to be equal bytes.
+        let value = if value == 0.0 { 0.0 } else { value };
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number out of range"))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        check_text(text)?;
+        check_text(text).map_err(E::custom)?;
         Ok(text.into())
     }
 
     fn visit_string<E: de::Error>(self, text: String) -> Result<Value, E> {
-        check_text(&text)?;
+        check_text(&text).map_err(E::custom)?;
         Ok(text.into())
     }
 
@@ -198,14 +233,14 @@ impl<'de> Visitor<'de> for Strict {
         let deeper = self.deeper()?;
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
-            check_text(&name)?;
+            check_text(&name).map_err(de::Error::custom)?;
             if map.len() == MAX_NAMES {
-                return Err(de::Error::custom(format_args!("more than {MAX_NAMES} names in one object")));
+                return Err(de::Error::custom(TOO_MANY));
             }
             if map.contains_key(&name) {
                 return Err(de::Error::custom(format_args!(
                     "the name \"{}\" twice in one object",
-                    name.escape_debug()
+                    excerpt(&name).escape_debug()
                 )));
             }
             map.insert(name, access.next_value_seed(deeper)?);
@@ -245,6 +280,13 @@ mod tests {
     fn an_error_names_line_and_column() {
         let error = parse("{\n \"a\": 1,\n \"a\": 2}").unwrap_err();
         assert_eq!((error.line, error.message.as_ref()), (3, "the name \"a\" twice in one object"));
+    }
+
+    #[test]
+    fn zero_has_one_sign() {
+        for zero in ["0.0", "-0", "-0.0", "-0e9", "1e-400", "-1e-400"] {
+            assert_eq!(canonical(&parse(zero).unwrap()), "0.0", "{zero}");
+        }
     }
 
     fn value() -> impl Strategy<Value = Value> {

@@ -25,7 +25,7 @@
 //!
 //! | module | nouns |
 //! |---|---|
-//! | [`id`] [`time`] [`money`] [`rates`] [`json`] | ids, instants in microseconds, minor units, exact rates, canonical JSON |
+//! | [`text`] [`id`] [`time`] [`money`] [`rates`] [`json`] | what is shown, ids, instants in microseconds, minor units, exact rates, canonical JSON |
 //! | [`event`] | [`CustomerEvent`] (typed) ⇄ [`Wire`] → [`Event`] (checked) → [`EventView`] (borrowed); [`Line`] of interchange |
 //! | [`select`] | [`Selector`]: which facts somebody means |
 //! | [`log`] | [`log::Log`], [`log::Append`], [`log::Read`], [`log::Cut`], [`log::Corrections`] |
@@ -41,11 +41,12 @@
 //!
 //! # Limits
 //!
-//! Instants from 1970 to 9999 in microseconds; a fact's body 1 MiB, a text 64 KiB, JSON 32 levels deep; a policy 255 stages,
+//! Instants from 1970 to 9999 in microseconds; a fact's body 512 KiB, a text 64 KiB, JSON 32 levels deep; a policy 255 stages,
 //! 1,000 rules.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // In the order in which data flows: a module uses only those above it.
+pub mod text;
 pub mod id;
 pub mod time;
 pub mod money;

@@ -6,6 +6,8 @@ use core::str::FromStr;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::text::excerpt;
+
 /// An ISO 4217 currency, such as `USD`, `CNY`, `JPY` or `KWD`.
 ///
 /// # Example
@@ -46,7 +48,7 @@ impl FromStr for Currency {
         let known = iso_currency::Currency::from_code(code).is_some();
         match <[u8; 3]>::try_from(code.as_bytes()) {
             Ok(bytes) if known => Ok(Self(bytes)),
-            _ => Err(MoneyError::Currency { code: code.into() }),
+            _ => Err(MoneyError::Currency { code: excerpt(code) }),
         }
     }
 }
@@ -111,8 +113,8 @@ impl Money {
     /// [`MoneyError::Decimal`] for anything else (an exponent, a thousands separator, `NaN`, too many decimals),
     /// [`MoneyError::Overflow`] beyond ±2^63 minor units.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
-        let refuse = |why| MoneyError::Decimal { text: text.chars().take(40).collect(), currency, why };
-        let overflow = || MoneyError::Overflow { text: text.chars().take(40).collect(), currency };
+        let refuse = |why| MoneyError::Decimal { text: excerpt(text), currency, why };
+        let overflow = || MoneyError::Overflow { text: excerpt(text), currency };
         let (negative, digits) = match text.as_bytes().first() {
             Some(b'-') => (true, text.get(1..).unwrap_or("")),
             Some(b'+') => (false, text.get(1..).unwrap_or("")),
@@ -211,7 +213,7 @@ pub enum MoneyError {
     /// Not an ISO 4217 code. **What to do:** write three capitals, such as `USD` or `CNY`.
     #[error("\"{code}\" is not an ISO 4217 currency code")]
     Currency {
-        /// What was read.
+        /// What was read, cut to forty characters.
         code: Box<str>,
     },
     /// Not a plain decimal of this currency.

@@ -9,6 +9,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::money::{Currency, Money, MoneyError};
+use crate::text::excerpt;
 use crate::time::date_of;
 
 /// A plain decimal number, exact: at most fifteen digits that matter, no exponent, never a float.
@@ -99,7 +100,7 @@ impl FromStr for Decimal {
     type Err = RateError;
 
     fn from_str(text: &str) -> Result<Self, RateError> {
-        let refuse = || RateError::Decimal { text: text.chars().take(40).collect() };
+        let refuse = || RateError::Decimal { text: excerpt(text) };
         let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
         let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());

@@ -6,6 +6,8 @@ use core::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike};
 use serde::{Deserialize, Serialize};
 
+use crate::text::excerpt;
+
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
@@ -72,7 +74,7 @@ impl Timestamp {
     /// [`TimeError::Shape`] without date, time or offset, or with an offset beyond ±14:00; [`TimeError::Date`] for a
     /// day or time that does not exist; [`TimeError::Range`] outside 1970..=9999.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let shape = || TimeError::Shape { text: text.chars().take(40).collect() };
+        let shape = || TimeError::Shape { text: excerpt(text) };
         let (local, offset_minutes) = match text.as_bytes() {
             [.., b'Z' | b'z'] => (text.get(..text.len() - 1).ok_or_else(shape)?, 0),
             [.., sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
@@ -87,7 +89,7 @@ impl Timestamp {
         };
         let local = LocalTime::parse(local)?;
         Self::from_micros(local.micros - offset_minutes * 60 * MICROS_PER_SECOND)
-            .ok_or_else(|| TimeError::Range { text: text.chars().take(40).collect() })
+            .ok_or_else(|| TimeError::Range { text: excerpt(text) })
     }
 }
 
@@ -163,8 +165,8 @@ impl LocalTime {
     /// # Errors
     /// As [`Timestamp::parse`].
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let shape = || TimeError::Shape { text: text.chars().take(40).collect() };
-        let date_error = || TimeError::Date { text: text.chars().take(40).collect() };
+        let shape = || TimeError::Shape { text: excerpt(text) };
+        let date_error = || TimeError::Date { text: excerpt(text) };
         let [
             y1,
             y2,
@@ -273,7 +275,7 @@ impl FromStr for Duration {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let refuse = || TimeError::Duration { text: text.chars().take(40).collect() };
+        let refuse = || TimeError::Duration { text: excerpt(text) };
         let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(refuse)?;
         let (number, unit) = text.split_at_checked(split).ok_or_else(refuse)?;
         let number: i64 = number.parse().map_err(|_| refuse())?;
@@ -406,7 +408,7 @@ impl FromStr for Zone {
     type Err = TimeError;
 
     fn from_str(name: &str) -> Result<Self, TimeError> {
-        name.parse().map(Self).map_err(|_| TimeError::Zone { name: name.chars().take(40).collect() })
+        name.parse().map(Self).map_err(|_| TimeError::Zone { name: excerpt(name) })
     }
 }
 

@@ -1,7 +1,5 @@
 //! From the cells of a record to a fact, as a mapping says.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 use tenure_core::{
     Context, Currency, Customer, EventId, Kind, Line, LineError, Money, OrderLine, Wire, json,
@@ -9,6 +7,7 @@ use tenure_core::{
 
 use crate::csv::Cells;
 use crate::error::{ReadError, RowError};
+use crate::formula::unguarded;
 use crate::mapping::{Column, CurrencyFrom, DataFrom, DataType, KindFrom, LinesFrom, Mapping, Source};
 use crate::row_id::{Content, RowKey, Seen};
 use crate::rows::{Draft, Told};
@@ -27,6 +26,9 @@ pub(crate) struct Bound {
 
 impl Bound {
     pub(crate) fn new(mapping: &Mapping, namespace: &str, header: &Cells) -> Result<Self, ReadError> {
+        if header.len() > json::MAX_NAMES {
+            return Err(ReadError::TooManyColumns { found: header.len() });
+        }
         let mut mapping = mapping.clone();
         mapping.each_column(|path, column| {
             let mut places = header.iter().enumerate().filter(|(_, name)| *name == &*column.name);
@@ -65,13 +67,8 @@ impl Bound {
         }
         let told = self.told(cells, seen)?;
         for (name, cell) in self.header.iter().zip(cells.iter()) {
-            let refuse =
-                |why: &str| Err(RowError::Cell { column: name.clone(), field: "".into(), why: why.into() });
-            if cell.contains('\0') {
-                return refuse("it holds a NUL character");
-            }
-            if cell.len() > json::MAX_TEXT_BYTES {
-                return refuse("it is longer than 65536 bytes");
+            if let Some(why) = unfit(cell) {
+                return Err(RowError::Cell { column: name.clone(), field: "".into(), why: why.into() });
             }
         }
         self.draft(cells, told)
@@ -98,7 +95,7 @@ impl Bound {
     fn draft(&self, cells: &Cells, told: Told) -> Result<Draft, RowError> {
         let mapping = &self.mapping;
         let column = &mapping.customer.column;
-        let customer = Customer::parse(&needed_text(cells, column, "customer")?, &self.namespace)
+        let customer = Customer::parse(needed_text(cells, column, "customer")?, &self.namespace)
             .map_err(|error| refused(column, "customer", &error.to_string()))?;
 
         let column = &mapping.occurred_at.column;
@@ -197,7 +194,7 @@ impl Bound {
         match &from.source {
             Some(source) => {
                 let foreign = unguarded(cell);
-                Ok((Some(EventId::from_foreign(source, &foreign)), Some(format!("{source}:{foreign}"))))
+                Ok((Some(EventId::from_foreign(source, foreign)), Some(format!("{source}:{foreign}"))))
             }
             None => match cell.parse() {
                 Ok(id) => Ok((Some(id), None)),
@@ -225,6 +222,14 @@ impl Bound {
     }
 }
 
+/// Why a cell is none that a fact could keep, in whichever column it stands.
+fn unfit(cell: &str) -> Option<&'static str> {
+    if cell.contains('\0') {
+        return Some("it holds a NUL character");
+    }
+    (cell.len() > json::MAX_TEXT_BYTES).then_some("it is longer than 65536 bytes")
+}
+
 fn refused(column: &Column, field: &str, why: &str) -> RowError {
     RowError::Cell { column: column.name.clone(), field: field.into(), why: why.into() }
 }
@@ -236,16 +241,8 @@ fn needed<'a>(cells: &'a Cells, column: &Column, field: &str) -> Result<&'a str,
     }
 }
 
-fn needed_text<'a>(cells: &'a Cells, column: &Column, field: &str) -> Result<Cow<'a, str>, RowError> {
+fn needed_text<'a>(cells: &'a Cells, column: &Column, field: &str) -> Result<&'a str, RowError> {
     needed(cells, column, field).map(unguarded)
-}
-
-/// A text cell without the quote that a spreadsheet export puts before what a spreadsheet would take for a formula.
-fn unguarded(cell: &str) -> Cow<'_, str> {
-    let formula = |rest: &&str| {
-        rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
-    };
-    Cow::Borrowed(cell.strip_prefix('\'').filter(formula).unwrap_or(cell))
 }
 
 /// The text of a field; none for an empty cell.
@@ -254,7 +251,7 @@ fn text(cells: &Cells, source: Option<&Source>) -> Option<String> {
         Source::Value(value) => Some(value.clone()),
         Source::Column(column) => match cells.cell(column.index) {
             "" => None,
-            cell => Some(unguarded(cell).into_owned()),
+            cell => Some(unguarded(cell).to_owned()),
         },
     }
 }

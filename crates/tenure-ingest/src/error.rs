@@ -2,7 +2,8 @@
 
 use std::io;
 
-use tenure_core::{EventId, FactError, LineError, Position, Timestamp};
+use tenure_core::text::excerpt;
+use tenure_core::{EventId, FactError, LineError, Position, Timestamp, json};
 
 use crate::lines::MAX_RECORD_BYTES;
 
@@ -46,7 +47,7 @@ pub enum RowError {
         expected: usize,
     },
     /// A cell that does not say what its field needs. **What to do:** correct the cell, or the mapping.
-    #[error("column \"{column}\": {why}")]
+    #[error("column \"{}\": {why}", excerpt(column))]
     Cell {
         /// The column as the header names it.
         column: Box<str>,
@@ -178,6 +179,12 @@ pub enum ReadError {
         /// Why.
         source: RowError,
     },
+    /// More columns than a fact may have properties. **What to do:** export fewer columns.
+    #[error("the header has {found} columns, at most {}", json::MAX_NAMES)]
+    TooManyColumns {
+        /// The columns there are.
+        found: usize,
+    },
     /// The mapping names a column that the file does not have. **What to do:** correct the name, or the delimiter.
     #[error("{path}: there is no column \"{column}\"; the file has {found}")]
     Column {
@@ -227,8 +234,8 @@ impl ReadError {
     }
 
     /// Whether reading again could help. Everything else stays as it is until the file or the mapping changes.
-    pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Io { .. })
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() != io::ErrorKind::InvalidData)
     }
 }
 

@@ -39,6 +39,7 @@
 mod csv;
 mod csv_row;
 mod error;
+mod formula;
 mod jsonl;
 mod lines;
 mod mapping;
@@ -50,6 +51,7 @@ mod sample;
 mod time_format;
 
 pub use error::{MappingError, ReadError, RowError};
+pub use formula::guarded;
 pub use lines::MAX_RECORD_BYTES;
 pub use mapping::Mapping;
 pub use quarantine::{BytesAs, Quarantine, QuarantineRecord, SHOWN_BYTES, shown};

@@ -47,6 +47,11 @@ impl<R: BufRead> Lines<R> {
         Self { input, count: 0 }
     }
 
+    /// Refuses a file in UTF-16 before anything is made of it. An input that fails is told by [`Self::next`].
+    pub(crate) fn check_encoding(&mut self) -> io::Result<()> {
+        self.input.fill_buf().map_or(Ok(()), check_encoding)
+    }
+
     /// The line that is read next, from 1.
     pub(crate) const fn next_number(&self) -> u64 {
         self.count.saturating_add(1)
@@ -83,6 +88,7 @@ impl<R: BufRead> Lines<R> {
             }
         }
         if self.count == 0 {
+            check_encoding(&line.bytes)?;
             if line.bytes.starts_with(BOM) {
                 line.bytes.drain(..BOM.len());
                 line.length = line.length.saturating_sub(BOM.len() as u64);
@@ -96,6 +102,15 @@ impl<R: BufRead> Lines<R> {
 
 /// The byte order mark in UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
+/// The same in UTF-16: no line of such a file could be read, and one message says more than one for each line.
+const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
+fn check_encoding(beginning: &[u8]) -> io::Result<()> {
+    if UTF_16_MARKS.iter().any(|mark| beginning.starts_with(mark)) {
+        return Err(io::Error::new(ErrorKind::InvalidData, "the file is UTF-16; save it as UTF-8"));
+    }
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
+use tenure_core::text::is_hidden;
 
 use crate::error::RowError;
 use crate::rows::Row;
@@ -207,14 +208,6 @@ pub fn shown(bytes: &[u8]) -> String {
         out.push_str("...");
     }
     out
-}
-
-/// Control, bidirectional, invisible and line-parting characters.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ impl<R: BufRead> Rows<R> {
     /// `context.source` is what the line says, else `jsonl`; `context.batch` is the batch key in any case.
     ///
     /// # Errors
-    /// [`ReadError::Option`] for a namespace or batch key that is none. Nothing is read yet.
+    /// [`ReadError::Option`] for a namespace or batch key that is none; [`ReadError::Io`] for a file in UTF-16.
     ///
     /// # Example
     /// ```
@@ -225,7 +225,9 @@ impl<R: BufRead> Rows<R> {
     /// ```
     pub fn jsonl(input: R, options: &Options) -> Result<Self, ReadError> {
         let settings = options.settings("default", "jsonl")?;
-        let from = From::Jsonl(Lines::new(input));
+        let mut lines = Lines::new(input);
+        lines.check_encoding().map_err(|source| ReadError::Io { line: 1, source })?;
+        let from = From::Jsonl(lines);
         Ok(Self { from, settings, recipe: Recipe::jsonl(), seen: Seen::default(), over: false })
     }
 

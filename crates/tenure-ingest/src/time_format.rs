@@ -1,7 +1,8 @@
 //! How a column writes its times, and which instants they are.
 
-use chrono::NaiveTime;
 use chrono::format::{Fixed, Item, Numeric, Parsed, StrftimeItems, parse};
+use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
+use tenure_core::text::excerpt;
 use tenure_core::{LocalTime, Timestamp, Zone};
 
 /// The widest offset that a clock on earth has: 14 hours, in seconds. As the interchange form allows.
@@ -130,11 +131,26 @@ impl TimeFormat {
     }
 }
 
-fn read_items(
-    cell: &str,
-    items: &[Item<'static>],
-    date_only: bool,
-) -> Option<(Parsed, chrono::NaiveDateTime)> {
+/// Reads a cell by the parts of a format; 24:00:00 is 00:00:00 of the next day, as in the interchange form.
+fn read_items(cell: &str, items: &[Item<'static>], date_only: bool) -> Option<(Parsed, NaiveDateTime)> {
+    let read = |cell: &str| read_day(cell, items, date_only);
+    read(cell).or_else(|| {
+        // chrono has no hour 24. Which digits are the hour is known by what they change: with 00 in their place it is
+        // midnight of a day, with 01 an hour later.
+        cell.match_indices("24").find_map(|(at, _)| {
+            let with = |hour: &str| {
+                let (before, after) = (cell.get(..at)?, cell.get(at + 2..)?);
+                read(&format!("{before}{hour}{after}"))
+            };
+            let (parsed, midnight) = with("00").filter(|(_, local)| local.time() == NaiveTime::MIN)?;
+            let later = midnight.checked_add_signed(TimeDelta::hours(1))?;
+            let is_hour = with("01").is_some_and(|(_, local)| local == later);
+            Some((parsed, midnight.checked_add_signed(TimeDelta::days(1))?)).filter(|_| is_hour)
+        })
+    })
+}
+
+fn read_day(cell: &str, items: &[Item<'static>], date_only: bool) -> Option<(Parsed, NaiveDateTime)> {
     let mut parsed = Parsed::new();
     parse(&mut parsed, cell, items.iter()).ok()?;
     let date = parsed.to_naive_date().ok()?;
@@ -145,9 +161,7 @@ fn read_items(
 
 /// A text in quotes, cut to forty characters.
 pub(crate) fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(40).collect();
-    let more = if short.len() < text.len() { "..." } else { "" };
-    format!("\"{}{more}\"", short.escape_debug())
+    format!("\"{}\"", excerpt(text).escape_debug())
 }
 
 /// Which parts of a time a format has.
@@ -282,6 +296,25 @@ mod tests {
     #[test]
     fn second_sixty_is_the_next_minute() {
         assert_eq!(read("%F %T", Some("UTC"), "2016-12-31 23:59:60").unwrap(), "2017-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn hour_twenty_four_is_the_next_midnight() {
+        for (format, cell) in [
+            ("%F %T", "2024-02-28 24:00:00"),
+            ("%d/%m/%Y %H:%M", "28/02/2024 24:00"),
+            ("%Y%m%d%H%M", "202402282400"),
+            ("%H:%M:%S%.f %Y-%m-%d", "24:00:00.000 2024-02-28"),
+        ] {
+            assert_eq!(read(format, Some("UTC"), cell).unwrap(), "2024-02-29T00:00:00Z", "{format}");
+        }
+        assert_eq!(read("%F %T%z", None, "2024-02-28 24:00:00+0800").unwrap(), "2024-02-28T16:00:00Z");
+        for cell in
+            ["2024-02-28 24:00:01", "2024-02-28 24:01:00", "2024-02-28 25:00:00", "2024-02-30 24:00:00"]
+        {
+            assert!(read("%F %T", Some("UTC"), cell).is_err(), "{cell}");
+        }
+        assert!(read("%F %T", Some("UTC"), "9999-12-31 24:00:00").is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tenure::ingest::{
 use tenure::sqlite::SqliteStore;
 use tenure::store::{Clock, EventStore, StoreError, SystemClock};
 
-use crate::answer::{Answer, Format, print};
+use crate::answer::{Answer, Format, print_json};
 use crate::args;
 use crate::command::{Talk, warn};
 use crate::error::{CliError, chain};
@@ -183,7 +183,7 @@ fn show(summary: &Summary, args: &args::Import, talk: Talk) -> Result<(), CliErr
         }
     }
     if matches!(args.format, Format::Json | Format::Jsonl) {
-        return print(&format!("{}\n", summary_json(summary, args)));
+        return print_json(&format!("{}\n", summary_json(summary, args)));
     }
     let mut counts = Table::new("", &[("outcome", w.outcome), ("rows", w.rows)]);
     for (code, label, rows) in [
@@ -438,7 +438,7 @@ impl Import<'_> {
             let file = self.file.path.display();
             self.bar.aside(|| warn(&format!("{file}:{}: {error}: {}", row.line, shown(&row.bytes))));
         }
-        let place = error.column().or_else(|| error.field()).unwrap_or_default().to_owned();
+        let place = shown(error.column().or_else(|| error.field()).unwrap_or_default().as_bytes());
         let problems = &mut self.summary.problems;
         let mut key = (Sort::of(error), place);
         if problems.len() >= SORTS && !problems.contains_key(&key) {

@@ -1,6 +1,6 @@
 //! `tenure log`: every fact in log order.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use tenure::core::log::{Cut, Read};
@@ -10,6 +10,7 @@ use crate::args;
 use crate::command::warn;
 use crate::error::{CliError, chain};
 use crate::source::Source;
+use crate::table::safe_json;
 
 /// Runs the command. A fact that cannot be read is told and does not end the log; then the exit code is 1.
 ///
@@ -19,6 +20,7 @@ pub fn run(args: &args::Log) -> Result<ExitCode, CliError> {
     let source = Source::open(&args.source)?;
     let known_at = source.known_at(args.source.known_at.as_deref())?;
     let mut read = Read::all().cut(Cut { as_of: None, known_at });
+    let shown = io::stdout().is_terminal();
     let mut out = BufWriter::new(io::stdout().lock());
     let mut code = ExitCode::SUCCESS;
     loop {
@@ -34,6 +36,8 @@ pub fn run(args: &args::Log) -> Result<ExitCode, CliError> {
         };
         for fact in page.facts.iter() {
             let line = if args.ids { fact.event.id.to_string() } else { source.shown(fact).to_line() };
+            // On a terminal nothing that facts hold moves the cursor; files get the line as it is.
+            let line = if shown { safe_json(&line) } else { line.into() };
             match writeln!(out, "{line}") {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
                 other => other.map_err(|error| CliError::output(&error))?,

@@ -46,7 +46,7 @@ pub fn run(args: &args::Replay, talk: Talk) -> Result<ExitCode, CliError> {
     let body = json!({"facts": facts, "customers": states.len(), "seconds": seconds, "digest": digest});
     let query = json!({"command": "replay", "threads": args.question.source.threads});
     let w = talk.words();
-    let mut answer = question.answer(query, as_of, body, "replay", talk);
+    let mut answer = question.answer(query, as_of, body, w.replay, talk);
     let columns =
         [("facts", w.facts), ("customers", w.customers), ("seconds", w.seconds), ("digest", w.digest)];
     let mut table = Table::new("", &columns);

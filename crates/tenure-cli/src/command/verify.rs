@@ -9,7 +9,7 @@ use tenure::core::Position;
 use tenure::sqlite::{Options, SqliteStore, Verified, VerifyError};
 use tenure::store::StoreError;
 
-use crate::answer::{Answer, Format, print};
+use crate::answer::{Answer, Format, print_json};
 use crate::args;
 use crate::command::Talk;
 use crate::error::{CliError, chain};
@@ -48,7 +48,7 @@ pub fn run(args: &args::Verify, talk: Talk) -> Result<ExitCode, CliError> {
 
 fn show(body: &Value, table: Table, format: Format) -> Result<(), CliError> {
     match format {
-        Format::Json | Format::Jsonl => print(&format!("{body}\n")),
+        Format::Json | Format::Jsonl => print_json(&format!("{body}\n")),
         _ => Answer::of_table(table).print(format),
     }
 }

@@ -8,7 +8,7 @@ use tenure::core::log::{Append, KindSet};
 use tenure::core::{Customer, CustomerEvent, Event, EventId, Kind};
 use tenure::store::{Clock, EventStore, SystemClock};
 
-use crate::answer::{Answer, Format, print};
+use crate::answer::{Answer, Format, print_json};
 use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
@@ -79,7 +79,7 @@ pub fn run(args: &args::Void, talk: Talk) -> Result<ExitCode, CliError> {
     let voided = targets.len();
     if matches!(args.format, Format::Json | Format::Jsonl) {
         let summary = json!({"event": args.event, "batch": args.batch, "voided": voided, "already": before});
-        print(&format!("{summary}\n"))?;
+        print_json(&format!("{summary}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new("", &[("voided", w.voided), ("already", w.already_void)]);

@@ -7,7 +7,11 @@
 )]
 
 mod answers;
+mod chinese;
+#[path = "../../../tenure-ingest/tests/hostile/corpus.rs"]
+mod corpus;
 mod demo;
+mod hostile;
 mod import;
 mod stores;
 mod wrong;

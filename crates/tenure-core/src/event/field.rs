@@ -8,6 +8,7 @@ use super::Survey;
 use super::wire::{FactError, Wire};
 use crate::id::{Customer, EventId};
 use crate::money::Money;
+use crate::text::excerpt;
 
 /// A type that can be read from the place `P` of a wire form.
 pub(super) trait Slot<P>: Sized {
@@ -52,7 +53,7 @@ impl Text for Customer {
 
 impl Text for Survey {
     fn read(text: &str) -> Result<Self, String> {
-        Self::named(text).ok_or_else(|| format!("\"{text}\" is not one of nps, csat, ces"))
+        Self::named(text).ok_or_else(|| format!("\"{}\" is not one of nps, csat, ces", excerpt(text)))
     }
 
     fn write(&self) -> String {

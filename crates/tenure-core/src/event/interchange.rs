@@ -6,6 +6,7 @@ use super::{Context, Event, FactError, Kind, RecordedView, Wire};
 use crate::id::{Customer, EventId, IdError};
 use crate::json::{self, JsonError};
 use crate::money::{Currency, Money, MoneyError};
+use crate::text::{cut, excerpt};
 use crate::time::{TimeError, Timestamp};
 
 /// The names that a line may have; the last three are a store's and are read only by those who ask for them.
@@ -92,13 +93,17 @@ impl Line {
         let channel = text("channel", take("channel"))?;
         let context = match take("context") {
             None => Context::default(),
+            // Only an object: serde would also take a list for a context, by the order of its fields.
+            Some(value) if !value.is_object() => {
+                return Err(LineError::Type { field: "context", expected: "an object" });
+            }
             Some(value) => serde_json::from_value(value)
-                .map_err(|error| LineError::Context { why: error.to_string().into() })?,
+                .map_err(|error| LineError::Context { why: cut(&error.to_string(), 120) })?,
         };
         // A log's own columns are allowed, so that what `tenure log` prints can be read again.
         let _ = (take("position"), take("version"));
         match map.keys().next() {
-            Some(name) => Err(LineError::Unknown { name: name.as_str().into() }),
+            Some(name) => Err(LineError::Unknown { name: excerpt(name) }),
             None => Ok(Self { id, customer, occurred_at, recorded_at, channel, context, wire }),
         }
     }
@@ -147,7 +152,9 @@ fn text(field: &'static str, value: Option<Value>) -> Result<Option<String>, Lin
 }
 
 fn integer(field: &'static str, value: Option<Value>) -> Result<Option<i64>, LineError> {
-    value.map(|value| value.as_i64().ok_or(LineError::Type { field, expected: "a whole number" })).transpose()
+    value
+        .map(|value| value.as_i64().ok_or(LineError::Type { field, expected: "a whole number of 64 bits" }))
+        .transpose()
 }
 
 fn id_error(field: &'static str) -> impl Fn(IdError) -> LineError {
@@ -162,7 +169,7 @@ fn time_error(field: &'static str) -> impl Fn(TimeError) -> LineError {
 fn money(value: Value) -> Result<Money, LineError> {
     let wrong = LineError::Type {
         field: "amount",
-        expected: "{\"minor\": whole number, \"currency\": code} or {\"value\": \"decimal text\", \"currency\": code}",
+        expected: "{\"minor\": whole number of 64 bits, \"currency\": code} or {\"value\": \"decimal text\", \"currency\": code}",
     };
     let Value::Object(mut map) = value else { return Err(wrong) };
     let Some(Value::String(code)) = map.remove("currency") else { return Err(wrong) };
@@ -206,7 +213,7 @@ pub enum LineError {
     /// A name that no line has.
     #[error("unknown field \"{name}\"; a line has {NAMES}; anything else goes into data")]
     Unknown {
-        /// The name.
+        /// The name, cut to forty characters.
         name: Box<str>,
     },
     /// An id that is none.

@@ -8,13 +8,15 @@ mod catalogue;
 mod field;
 mod interchange;
 mod kind_set;
+mod label;
 mod upcast;
 mod view;
 mod wire;
 
 use core::ops::RangeInclusive;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 pub use catalogue::{By, CustomerEvent, Kind};
@@ -108,7 +110,7 @@ impl Event {
         }
         let stored_data = data_text(&wire.data);
         if stored_data.len() > json::MAX_BODY_BYTES {
-            return Err(wire.refuse("data", "the body is longer than 1 MiB"));
+            return Err(wire.refuse("data", "the body is longer than 512 KiB"));
         }
         let context = Context::default();
         Ok(Self {
@@ -347,11 +349,17 @@ pub struct OrderLine {
     /// How many.
     pub quantity: i64,
     /// What they cost together.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "amount_object")]
     pub amount: Option<Money>,
     /// Whatever else the shop says of the line.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+/// Reads an amount that is an object or null; serde alone would also take a list, by the order of the fields.
+fn amount_object<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Money>, D::Error> {
+    let object = Option::<Map<String, Value>>::deserialize(from)?;
+    object.map(|object| serde_json::from_value(object.into()).map_err(D::Error::custom)).transpose()
 }
 
 impl OrderLine {

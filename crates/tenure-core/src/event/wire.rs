@@ -5,6 +5,10 @@ use serde_json::{Map, Value};
 use super::Kind;
 use crate::json;
 use crate::money::Money;
+use crate::text::{cut, excerpt};
+
+/// The most items of a list `data.tags`: one fact tells at most so many tags of a customer.
+pub const MAX_TAGS: usize = 256;
 
 /// The part of a fact that its kind decides, untyped: what a store keeps in columns and JSON, what an upcaster
 /// changes, and what [`CustomerEvent`](super::CustomerEvent) is read from.
@@ -51,7 +55,8 @@ impl Wire {
     }
 
     pub(super) fn refuse(&self, field: &str, why: &str) -> FactError {
-        FactError::Field { kind: self.kind.clone(), field: field.into(), why: why.into() }
+        // A kind has 64 characters; what is no kind may be longer. What serde says quotes whole values.
+        FactError::Field { kind: cut(&self.kind, 64), field: field.into(), why: cut(why, 160) }
     }
 
     /// Checks what holds for every kind: the shape of the kind's name, text lengths, no NUL, reserved names.
@@ -67,12 +72,13 @@ impl Wire {
         for (field, text) in texts {
             check_text(text).map_err(|why| self.refuse(field, why))?;
         }
-        if self.data.len() > json::MAX_NAMES {
-            return Err(self.refuse("data", "more than 1000 properties"));
-        }
+        json::check_body(&self.data).map_err(|why| self.refuse("data", &why))?;
         if let Some(name) = self.data.keys().find(|name| name.starts_with('$')) {
             let why = "names that begin with $ are reserved for sealed fields";
-            return Err(self.refuse(&format!("data.{name}"), why));
+            return Err(self.refuse(&format!("data.{}", excerpt(name)), why));
+        }
+        if self.data.get("tags").and_then(Value::as_array).is_some_and(|tags| tags.len() > MAX_TAGS) {
+            return Err(self.refuse("data.tags", "more than 256 tags"));
         }
         Ok(())
     }

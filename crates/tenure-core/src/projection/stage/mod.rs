@@ -49,11 +49,12 @@ mod tail;
 mod test;
 mod timeline;
 
+pub use crate::text::Language;
 pub use condition::{Compare, Condition, CountScope, Flag, Threshold, Times, Which};
 pub use machine::{MAX_SILENT_CHANGES, StageMachine, StageState, StageView};
 pub use outlook::{Outlook, StageOutlook};
 pub use policy::{
-    CadencePolicy, Language, MacroStage, Placeholder, RuleDef, RuleIx, StageDef, StageIx, StagePolicy,
+    CadencePolicy, MacroStage, Placeholder, RuleDef, RuleIx, StageDef, StageIx, StagePolicy,
     StagePolicyError, Text,
 };
 pub use tail::StageTail;

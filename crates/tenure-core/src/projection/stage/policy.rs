@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::{Compare, Condition, CountScope, Flag, Threshold};
 use crate::event::Kind;
+use crate::text::Language;
 use crate::time::{Duration, Zone};
 
 /// Stages, rules, and what the rules need to know besides: a machine that is data.
@@ -99,18 +100,6 @@ impl MacroStage {
             (Self::ChurnPrevention, Language::ZhCn) => "流失防控",
         }
     }
-}
-
-/// A language that labels and reasons are in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Language {
-    /// English.
-    #[default]
-    #[serde(rename = "en")]
-    En,
-    /// Simplified Chinese.
-    #[serde(rename = "zh-CN")]
-    ZhCn,
 }
 
 /// A text in both languages.

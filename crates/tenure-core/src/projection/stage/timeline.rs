@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::machine::{self, Change, StageMachine, StageState};
-use super::policy::{Language, Placeholder, RuleIx, StageIx};
+use super::policy::{Placeholder, RuleIx, StageIx};
 use crate::event::EventView;
 use crate::fold::{Fingerprint, Projection};
 use crate::id::EventId;
+use crate::text::Language;
 use crate::time::{Timestamp, Zone};
 
 /// Which single condition of its policy, by place.

@@ -6,6 +6,8 @@ use core::str::FromStr;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::text::excerpt;
+
 /// An edge between two scores: a whole number and fifths, which is all that a type-7 quantile at 0.2, 0.4, 0.6 or 0.8
 /// of whole numbers can be.
 ///
@@ -85,7 +87,7 @@ impl FromStr for Edge {
     type Err = EdgeError;
 
     fn from_str(text: &str) -> Result<Self, EdgeError> {
-        let refuse = || EdgeError { text: text.chars().take(40).collect() };
+        let refuse = || EdgeError { text: excerpt(text) };
         let (whole, tenths) = text.split_once('.').unwrap_or((text, "0"));
         let negative = whole.starts_with('-');
         let whole: i128 = whole.parse().map_err(|_| refuse())?;
