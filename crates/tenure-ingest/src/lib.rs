@@ -38,7 +38,9 @@
 
 mod csv;
 mod csv_row;
+mod encoding;
 mod error;
+mod group;
 mod jsonl;
 mod lines;
 mod mapping;
@@ -47,9 +49,12 @@ mod recipe;
 mod row_id;
 mod rows;
 mod sample;
+mod segment;
 mod time_format;
 
+pub use encoding::{Encoding, Packing, unpacked};
 pub use error::{MappingError, ReadError, RowError};
+pub use group::GroupSizes;
 pub use lines::MAX_RECORD_BYTES;
 pub use mapping::Mapping;
 pub use quarantine::{BytesAs, Quarantine, QuarantineRecord, SHOWN_BYTES, shown};
