@@ -168,7 +168,8 @@ impl Bound {
         }
         for (column, field) in common {
             let first = column.cell(head);
-            let differs = |row: &&Cells| !matches!(column.cell(row), cell if cell.is_empty() || cell == first);
+            let differs =
+                |row: &&Cells| !matches!(column.cell(row), cell if cell.is_empty() || cell == first);
             if let Some(index) = rows.iter().position(differs) {
                 let why = format!("it differs from that of an earlier row of the same {}", self.group_name());
                 return Err((index, refused(column, field, &why)));
@@ -412,7 +413,8 @@ fn added_up(
             }
             ValueFrom::Product { quantity, .. } => {
                 let pieces = needed(row, quantity, "amount").map_err(|error| (index, error))?;
-                let pieces = from.digits.plain(pieces).map_err(|why| (index, refused(quantity, "amount", &why)))?;
+                let pieces =
+                    from.digits.plain(pieces).map_err(|why| (index, refused(quantity, "amount", &why)))?;
                 let price = from.digits.plain(cell).map_err(refuse)?;
                 product(&price, &pieces).map_err(refuse)?
             }

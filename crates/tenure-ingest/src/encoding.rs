@@ -150,7 +150,9 @@ const LARGEST_WINDOW: u32 = 26;
 pub fn unpacked<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
     Ok(match Packing::of(peek(&mut input)?) {
         Packing::None => Box::new(input),
-        Packing::Gzip => Box::new(BufReader::with_capacity(1 << 16, flate2::bufread::MultiGzDecoder::new(input))),
+        Packing::Gzip => {
+            Box::new(BufReader::with_capacity(1 << 16, flate2::bufread::MultiGzDecoder::new(input)))
+        }
         Packing::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
             decoder.window_log_max(LARGEST_WINDOW)?;
@@ -177,7 +179,9 @@ pub(crate) fn foreign(start: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
         // The first two characters of a header or of a JSON line are ASCII.
-        [first, 0, second, 0, ..] | [0, first, 0, second, ..] if *first != 0 && *second != 0 => Some("UTF-16"),
+        [first, 0, second, 0, ..] | [0, first, 0, second, ..] if *first != 0 && *second != 0 => {
+            Some("UTF-16")
+        }
         [b'P', b'K', 3, 4, ..] => Some("a ZIP archive or an Excel workbook"),
         [0xd0, 0xcf, 0x11, 0xe0, ..] => Some("an Excel workbook"),
         _ => None,

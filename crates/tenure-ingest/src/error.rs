@@ -247,6 +247,12 @@ pub enum ReadError {
         /// What it is.
         what: &'static str,
     },
+    /// No mapping can be proposed for the file. **What to do:** write one: see [`Mapping`](crate::Mapping).
+    #[error("no mapping can be guessed: {why}")]
+    Unguessed {
+        /// Why.
+        why: Box<str>,
+    },
     /// The mapping is none.
     #[error(transparent)]
     Mapping(#[from] MappingError),

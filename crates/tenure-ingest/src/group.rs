@@ -184,7 +184,8 @@ impl Group {
         let drops = bound.mapping().equal_lines == EqualLines::Drop;
         let kept: Vec<usize> =
             (0..members.len()).filter(|at| !drops || equals.get(*at).is_none_or(Option::is_none)).collect();
-        let rows: Vec<&Cells> = kept.iter().filter_map(|at| members.get(*at)).map(|member| &member.cells).collect();
+        let rows: Vec<&Cells> =
+            kept.iter().filter_map(|at| members.get(*at)).map(|member| &member.cells).collect();
         let head = bound.head(&rows);
 
         // Which row is at fault, and why none of the group counts; or what the first one is.

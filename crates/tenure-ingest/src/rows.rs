@@ -14,8 +14,8 @@ use crate::jsonl;
 use crate::lines::Lines;
 use crate::mapping::Mapping;
 use crate::recipe::Recipe;
-use crate::segment;
 use crate::row_id::{Content, Earlier, Identity, RowDigest, RowKey, Seen};
+use crate::segment;
 
 /// How a file is read, besides its own form. The default reads everything as it is.
 ///
@@ -241,7 +241,11 @@ enum From<R> {
     Jsonl(Lines<R>),
     /// With the pairs of ids that were told to be one person.
     Segment(Lines<R>, HashSet<[u8; 16]>),
-    Csv { records: Records<R>, bound: Box<Bound>, groups: Groups },
+    Csv {
+        records: Records<R>,
+        bound: Box<Bound>,
+        groups: Groups,
+    },
 }
 
 /// Refuses what cannot be text, by its first bytes.
@@ -272,9 +276,7 @@ pub(crate) fn header_of<R: BufRead>(
     let header = match records.next() {
         Err(source) => return Err(ReadError::Io { line, source }),
         Ok(None) => return Err(ReadError::NoHeader),
-        Ok(Some(record)) => {
-            record.cells.map_err(|source| ReadError::Header { line: record.line, source })?
-        }
+        Ok(Some(record)) => record.cells.map_err(|source| ReadError::Header { line: record.line, source })?,
     };
     let bound = Bound::new(&mapping, &settings.namespace, &header)?;
     Ok((records, bound))

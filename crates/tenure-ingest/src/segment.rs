@@ -282,7 +282,8 @@ fn money(kind: Kind, data: &mut Map<String, Value>) -> Result<Option<Money>, Row
 fn lines(products: Option<Value>) -> Vec<Value> {
     let Some(Value::Array(products)) = products else { return Vec::new() };
     let line = |product: &Value| {
-        let article = ["sku", "product_id", "name"].iter().find_map(|name| product.get(*name).and_then(plain))?;
+        let article =
+            ["sku", "product_id", "name"].iter().find_map(|name| product.get(*name).and_then(plain))?;
         let quantity = product.get("quantity").and_then(Value::as_i64).unwrap_or(1);
         serde_json::to_value(OrderLine::new(&article, quantity)).ok()
     };

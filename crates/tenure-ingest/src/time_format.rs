@@ -46,7 +46,8 @@ impl TimeFormat {
         if others.is_empty() {
             return Self::new(first, zone);
         }
-        let one = |text: &String| Self::new(text, zone).or_else(|error| Self::new(text, None).map_err(|_| error));
+        let one =
+            |text: &String| Self::new(text, zone).or_else(|error| Self::new(text, None).map_err(|_| error));
         let mut format = one(first)?;
         format.others = others.iter().map(one).collect::<Result<_, _>>()?;
         if zone.is_some() && format.zone().is_none() {

@@ -105,7 +105,9 @@ impl TryFrom<RawAmount> for AmountFrom {
         if !matches!(digits.thousands, None | Some('.' | ',' | ' ' | '\'' | '\u{a0}' | '\u{202f}'))
             || digits.thousands == Some(digits.decimal)
         {
-            return Err("thousands is one of \".\", \",\", \"'\" and a space, and another character than decimal");
+            return Err(
+                "thousands is one of \".\", \",\", \"'\" and a space, and another character than decimal",
+            );
         }
         Ok(Self { value, currency, digits, refunds_negative: raw.refunds == Refunds::Negative, per: raw.per })
     }
@@ -150,6 +152,10 @@ impl Default for Digits {
 }
 
 impl Digits {
+    pub(crate) const fn new(decimal: char, thousands: Option<char>) -> Self {
+        Self { decimal, thousands }
+    }
+
     /// The number in the plain spelling with a point that [`Money::parse`] reads. Groups are of three digits, or the
     /// number is refused: `1.234` is either a thousand or one and a bit, and a guess would be a thousandfold error.
     ///
@@ -179,7 +185,9 @@ impl Digits {
         };
         if !plain(&whole) || fraction.is_some_and(|fraction| !plain(fraction)) {
             let (decimal, example) = (self.decimal, if self.decimal == ',' { "14,77" } else { "14.77" });
-            return refuse(&format!("is not a plain number such as {example} (the decimal mark is \"{decimal}\")"));
+            return refuse(&format!(
+                "is not a plain number such as {example} (the decimal mark is \"{decimal}\")"
+            ));
         }
         Ok(match fraction {
             Some(fraction) => format!("{sign}{whole}.{fraction}"),
@@ -247,7 +255,8 @@ mod tests {
     #[test]
     fn what_is_added_up_is_rounded_once_and_a_half_to_the_even_neighbour() {
         let pounds: Currency = "GBP".parse().unwrap();
-        let minor = |text: &str| rounded(Decimal::from_str_exact(text).unwrap(), pounds).map(|money| money.minor);
+        let minor =
+            |text: &str| rounded(Decimal::from_str_exact(text).unwrap(), pounds).map(|money| money.minor);
         assert_eq!((minor("0.005"), minor("0.015"), minor("-0.025")), (Ok(0), Ok(2), Ok(-2)));
         assert_eq!(product("0.005", "3").map(|sum| sum.to_string()), Ok("0.015".into()));
         assert!(product("79228162514264337593543950335", "2").is_err());

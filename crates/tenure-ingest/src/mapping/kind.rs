@@ -56,7 +56,8 @@ impl Words {
             None if cell.is_empty() => Err("it is empty".into()),
             None => {
                 let whole = self.map.keys().map(|word| quoted(word));
-                let words: Vec<_> = whole.chain(self.prefix.keys().map(|word| quoted(word) + "...")).collect();
+                let words: Vec<_> =
+                    whole.chain(self.prefix.keys().map(|word| quoted(word) + "...")).collect();
                 Err(format!("{} is not one of {}", quoted(cell), words.join(", ")))
             }
         }
@@ -136,4 +137,3 @@ impl TryFrom<String> for KindName {
         Ok(Self(name.into()))
     }
 }
-

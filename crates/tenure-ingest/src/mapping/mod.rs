@@ -213,7 +213,12 @@ impl Mapping {
     }
 
     /// The same mapping for a file with another separator, encoding or zone; what is none stays as it is.
-    pub(crate) fn adjusted(&self, delimiter: Option<u8>, encoding: Option<Encoding>, zone: Option<Zone>) -> Self {
+    pub(crate) fn adjusted(
+        &self,
+        delimiter: Option<u8>,
+        encoding: Option<Encoding>,
+        zone: Option<Zone>,
+    ) -> Self {
         let mut mapping = self.clone();
         if let Some(delimiter) = delimiter {
             mapping.delimiter = Delimiter(delimiter);

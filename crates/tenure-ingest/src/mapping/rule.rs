@@ -61,13 +61,21 @@ impl TryFrom<RawRule> for Rule {
     fn try_from(raw: RawRule) -> Result<Self, String> {
         let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_');
         if raw.reason.is_empty() || raw.reason.len() > 64 || !raw.reason.bytes().all(plain) {
-            return Err(format!("{:?} is not a reason: 1 to 64 of a-z 0-9 _, such as missing_customer", raw.reason));
+            return Err(format!(
+                "{:?} is not a reason: 1 to 64 of a-z 0-9 _, such as missing_customer",
+                raw.reason
+            ));
         }
         let condition = match (raw.is, raw.one_of.clone(), raw.begins.clone()) {
             (Some(is), None, None) => Condition::Is(is),
             (None, Some(words), None) if !words.is_empty() => Condition::OneOf(words),
             (None, None, Some(begin)) if !begin.is_empty() => Condition::Begins(begin),
-            _ => return Err("write one of is = \"empty\" (or zero, negative), one_of = [...], begins = \"...\"".into()),
+            _ => {
+                return Err(
+                    "write one of is = \"empty\" (or zero, negative), one_of = [...], begins = \"...\""
+                        .into(),
+                );
+            }
         };
         let RawRule { reason, column, then, whole, .. } = raw;
         Ok(Self { reason: reason.into(), column, condition, then, whole })
