@@ -19,8 +19,10 @@ fn mixed() -> String {
 fn imported(place: &Place, line: &str) -> (Option<i32>, Value) {
     let ran = place.run(format!("import {line} --format json").split_whitespace());
     let summary: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
-    let sum: u64 =
-        ["imported", "known", "duplicates", "bad"].iter().map(|part| summary[part].as_u64().unwrap()).sum();
+    let sum: u64 = ["imported", "known", "joined", "duplicates", "left_out", "bad"]
+        .iter()
+        .map(|part| summary[part].as_u64().unwrap())
+        .sum();
     assert_eq!(summary["rows"], sum, "{summary}");
     (ran.code, summary)
 }

@@ -9,6 +9,7 @@
 mod answers;
 mod demo;
 mod import;
+mod real_files;
 mod stores;
 mod wrong;
 
