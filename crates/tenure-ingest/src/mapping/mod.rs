@@ -22,7 +22,7 @@ use crate::error::MappingError;
 use crate::recipe::{Format, Recipe};
 use crate::time_format::TimeFormat;
 
-/// How the rows of a CSV file become facts, one row one fact.
+/// How the rows of a CSV file become facts, one row one fact unless `group_by` says otherwise.
 ///
 /// Columns are named as the header names them, exactly. An empty cell means that the field is absent, except where a
 /// fact cannot be without it.
@@ -76,10 +76,32 @@ use crate::time_format::TimeFormat;
 /// `id_from = ["order_no"]` at the top names the columns that tell rows apart for rows without an id of their own:
 /// see [`RowDigest`](crate::RowDigest).
 ///
-/// `group_by = ["order_no"]` makes one fact of the rows that follow each other and are equal in these columns, as in
-/// an export with a row for each line of an order. Their amounts and their `[lines]` are gathered, everything else is
-/// that of the first row. Rows of a group that comes back later in the file are another fact; with `id_from` they are
-/// refused, so that no order is counted in part.
+/// `group_by = ["order_no"]` makes one fact of the rows that are equal in these columns, wherever they stand in the file,
+/// as in an export with a row for each line of an order. Amounts and `[lines]` are gathered (an amount `per = "group"` is
+/// that of the whole), the time is the earliest, of every other column the first cell that is not empty counts. Rows
+/// that name another customer, kind or currency, and rows that cannot be read, refuse the whole group.
+/// `equal_lines = "drop"` takes a row that equals an earlier one of its group for a duplicate.
+///
+/// ```toml
+/// encoding = "gb18030"             # at the top; default "utf8"
+///
+/// [[rule]]                         # rows that are no facts; the first rule that fits decides
+/// reason = "zero_price"            # what the summary of an import counts them under
+/// column = "price"
+/// is = "zero"                      # or empty, negative; or one_of = ["a", "b"]; or begins = "T"
+/// then = "leave_out"               # or quarantine
+/// # whole = true                   # asked of a group: by its first cell that is not empty
+///
+/// [[also]]                         # a further fact of the same row, where its amount is there and not zero
+/// kind = "order_refunded"
+/// amount = { column = "refunded", currency = "EUR" }
+/// # occurred_at = { ... }          # default: when the first fact happened
+/// ```
+///
+/// Wherever a column is named, several may be, as in `column = ["sku", "name"]`: the first cell that is not empty counts. So
+/// may several time formats, tried in order. `customer.pseudonym = true` is for a personal column, such as e-mail
+/// addresses: the customer is a hash of it, and the text is kept nowhere. `data.x.optional = true` is for a column that may
+/// be missing.
 ///
 /// A date without a time of day is midnight at its start. A time that the clock of the zone shows twice is the first
 /// of the two; one that it skips is as long after the gap began as it is in the gap. `boolean` reads `true`, `false`,
