@@ -342,7 +342,7 @@ fn nearest(name: &str, header: &Cells) -> String {
         .map(|found| (strsim::osa_distance(&wanted, &plain(found)), found))
         .filter(|(distance, found)| *distance <= (wanted.chars().count() / 3).max(1) && !found.is_empty())
         .collect();
-    close.sort();
+    close.sort_unstable();
     close.into_iter().take(3).map(|(_, found)| quoted(found)).collect::<Vec<_>>().join(", ")
 }
 

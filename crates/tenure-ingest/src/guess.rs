@@ -137,6 +137,27 @@ const FORMATS: &[&str] = &[
     "unix",
 ];
 
+/// A proposal while it is written.
+#[derive(Default)]
+struct Proposal {
+    text: String,
+    notes: Vec<String>,
+}
+
+impl Proposal {
+    fn put(&mut self, text: &str) {
+        self.text += text;
+    }
+
+    /// Says in the text and beside it what has to be checked.
+    fn check(&mut self, note: String) {
+        self.put("# CHECK: ");
+        self.put(&note);
+        self.put(".\n");
+        self.notes.push(note);
+    }
+}
+
 /// The header and the first rows of a file, as one separator cuts them.
 struct Sample {
     delimiter: u8,
@@ -264,11 +285,6 @@ impl Sample {
             let why = format!("no column looks like {what}; the file has {}", names.join(", "));
             ReadError::Unguessed { why: why.into() }
         };
-        let mut notes = Vec::new();
-        let mut note = |text: String| {
-            notes.push(text.clone());
-            format!("# CHECK: {text}.\n")
-        };
         let any = |_| true;
         let timed = |at| self.time_of(at).is_some();
         let time = self.find(TIME, &[], timed).or_else(|| {
@@ -285,95 +301,107 @@ impl Sample {
         let product = self.find(PRICE, &used, number).zip(self.find(QUANTITY, &used, number));
         let article = self.find(ARTICLE, &used, any);
 
-        let mut text = String::from(
-            "# A proposal, made from the header and the first rows. Lines with CHECK need your eyes.\n",
-        );
-        text += &format!("name = {}\n", toml::Value::String(name.to_owned()));
-        text += &note("the namespace is part of every customer's id: name your shop".into());
-        text += "namespace = \"shop\"\n";
+        let mut out = Proposal::default();
+        out.put("# A proposal, made from the header and the first rows. Lines with CHECK need your eyes.\n");
+        out.put(&format!("name = {}\n", toml::Value::String(name.to_owned())));
+        out.check("the namespace is part of every customer's id: name your shop".into());
+        out.put("namespace = \"shop\"\n");
         if self.delimiter != b',' {
-            text += &format!("delimiter = {}\n", toml::Value::String(char::from(self.delimiter).to_string()));
+            out.put(&format!(
+                "delimiter = {}\n",
+                toml::Value::String(char::from(self.delimiter).to_string())
+            ));
         }
         if encoding != Encoding::Utf8 {
-            text += &note(format!("the file is no UTF-8 and reads as {}", encoding.name()));
-            text += &format!("encoding = \"{}\"\n", encoding.name());
+            out.check(format!("the file is no UTF-8 and reads as {}", encoding.name()));
+            out.put(&format!("encoding = \"{}\"\n", encoding.name()));
         }
-        text += &note("every row is taken for an order; a column may say the kind instead".into());
-        text += "kind = \"order_placed\"\n";
+        out.check("every row is taken for an order; a column may say the kind instead".into());
+        out.put("kind = \"order_placed\"\n");
         let grouped = order.filter(|order| {
             let mut known = std::collections::BTreeSet::new();
             article.is_some() && self.cells(*order).any(|cell| !known.insert(cell))
         });
         if let Some(order) = grouped {
-            text += &note("order numbers repeat, so rows are taken for lines of orders".into());
-            text += &format!("group_by = [{}]\n", self.name(order));
+            out.check("order numbers repeat, so rows are taken for lines of orders".into());
+            out.put(&format!("group_by = [{}]\n", self.name(order)));
         } else if let Some(order) = order {
-            text += &note("an order number is taken to be there once; leave id_from out if it is not".into());
-            text += &format!("id_from = [{}]\n", self.name(order));
+            out.check("an order number is taken to be there once; leave id_from out if it is not".into());
+            out.put(&format!("id_from = [{}]\n", self.name(order)));
         }
-        text += "\n[customer]\n";
+        out.put("\n[customer]\n");
         let mail = self.cells(customer).any(|cell| cell.contains('@'));
         if mail {
-            text += &note("the column holds e-mail addresses: customers are known by a hash of them".into());
+            out.check("the column holds e-mail addresses: customers are known by a hash of them".into());
         }
-        text += &format!("column = {}\n", self.name(customer));
+        out.put(&format!("column = {}\n", self.name(customer)));
         if mail {
-            text += "pseudonym = true\n";
+            out.put("pseudonym = true\n");
         }
         let format = self.time_of(time).unwrap_or("rfc3339");
-        text += "\n[occurred_at]\n";
+        out.put("\n[occurred_at]\n");
         if format.starts_with("%d/%m") || format.starts_with("%m/%d") {
-            text += &note("the order of day and month".into());
+            out.check("the order of day and month".into());
         }
-        text += &format!("column = {}\nformat = \"{format}\"\n", self.name(time));
+        out.put(&format!("column = {}\nformat = \"{format}\"\n", self.name(time)));
         if TimeFormat::new(format, None).is_err() {
             let chinese =
                 self.header.iter().any(|name| name.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)));
-            text += &note("the zone of the shop's clock".into());
-            text += &format!("zone = \"{}\"\n", if chinese { "Asia/Shanghai" } else { "UTC" });
+            out.check("the zone of the shop's clock".into());
+            out.put(&format!("zone = \"{}\"\n", if chinese { "Asia/Shanghai" } else { "UTC" }));
         }
         // A price and pieces are the amount of a line; a total beside them may be the order's.
         let product = product.filter(|_| amount.is_none() || grouped.is_some());
-        if let Some(at) = product.map(|(price, _)| price).or(amount) {
-            text += "\n[amount]\n";
-            match product {
-                Some((price, quantity)) => {
-                    text += &format!("price = {}\nquantity = {}\n", self.name(price), self.name(quantity));
-                }
-                None => text += &format!("column = {}\n", self.name(at)),
-            }
-            match self.find(CURRENCY, &used, any) {
-                Some(column) => text += &format!("currency_column = {}\n", self.name(column)),
-                None => {
-                    let currency = self.currency_in(at);
-                    text += &note(format!("no column names the currency; {currency} is a guess"));
-                    text += &format!("currency = \"{currency}\"\n");
-                }
-            }
-            if let Some((decimal, thousands)) = self.digits_of(at) {
-                if decimal == ',' {
-                    text += &note("numbers are read with a decimal comma".into());
-                    text += "decimal = \",\"\n";
-                }
-                if let Some(mark) = thousands {
-                    text += &format!("thousands = \"{mark}\"\n");
-                }
-            }
-        }
+        self.amount(&mut out, amount, product, &used);
         if let Some(order) = order {
-            text += &format!("\n[subject]\ncolumn = {}\n", self.name(order));
+            out.put(&format!("\n[subject]\ncolumn = {}\n", self.name(order)));
         }
         if let Some((article, quantity)) = article.zip(self.find(QUANTITY, &used, number)) {
-            text += &format!(
+            out.put(&format!(
                 "\n[lines]\nsku = {{ column = {} }}\nquantity = {{ column = {} }}\n",
                 self.name(article),
                 self.name(quantity)
-            );
+            ));
         }
-        text +=
-            "\n# Rows without a customer go to the quarantine.\n[[rule]]\nreason = \"missing_customer\"\n";
-        text += &format!("column = {}\nis = \"empty\"\nthen = \"quarantine\"\n", self.name(customer));
-        Ok(Guess { toml: text, notes })
+        out.put(
+            "\n# Rows without a customer go to the quarantine.\n[[rule]]\nreason = \"missing_customer\"\n",
+        );
+        out.put(&format!("column = {}\nis = \"empty\"\nthen = \"quarantine\"\n", self.name(customer)));
+        Ok(Guess { toml: out.text, notes: out.notes })
+    }
+
+    /// The `[amount]` of a proposal.
+    fn amount(
+        &self,
+        out: &mut Proposal,
+        amount: Option<usize>,
+        product: Option<(usize, usize)>,
+        used: &[usize],
+    ) {
+        let Some(at) = product.map(|(price, _)| price).or(amount) else { return };
+        out.put("\n[amount]\n");
+        match product {
+            Some((price, quantity)) => {
+                out.put(&format!("price = {}\nquantity = {}\n", self.name(price), self.name(quantity)));
+            }
+            None => out.put(&format!("column = {}\n", self.name(at))),
+        }
+        if let Some(column) = self.find(CURRENCY, used, |_| true) {
+            out.put(&format!("currency_column = {}\n", self.name(column)));
+        } else {
+            let currency = self.currency_in(at);
+            out.check(format!("no column names the currency; {currency} is a guess"));
+            out.put(&format!("currency = \"{currency}\"\n"));
+        }
+        if let Some((decimal, thousands)) = self.digits_of(at) {
+            if decimal == ',' {
+                out.check("numbers are read with a decimal comma".into());
+                out.put("decimal = \",\"\n");
+            }
+            if let Some(mark) = thousands {
+                out.put(&format!("thousands = \"{mark}\"\n"));
+            }
+        }
     }
 
     /// A currency that the name of the column says, else that of the language of the header.

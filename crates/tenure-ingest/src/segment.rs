@@ -2,7 +2,7 @@
 //!
 //! # Source
 //! Twilio Segment, "Spec: Common fields", "Spec: Identify, Track, Page, Screen, Group, Alias", "Spec: V2 Ecommerce
-//! events", "Spec: B2B SaaS", "Spec: Email", at `https://www.twilio.com/docs/segment/connections/spec`.
+//! events", "Spec: B2B", "Spec: Email", at `https://www.twilio.com/docs/segment/connections/spec`.
 
 use std::collections::HashSet;
 
@@ -53,18 +53,13 @@ pub(crate) fn read(
     let message = Message(message);
 
     let id = message.text("messageId")?;
-    let told = match id {
-        Some(_) => Told::Own,
-        None => {
-            let open: Map<_, _> = message
-                .0
-                .iter()
-                .filter(|(name, _)| !NO_PART_OF_IDS.contains(&name.as_str()))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect();
-            let key = RowKey::of_object(&open);
-            Told::Numbered { key, number: seen.number(&key) }
-        }
+    let told = if id.is_some() {
+        Told::Own
+    } else {
+        let open = message.0.iter().filter(|(name, _)| !NO_PART_OF_IDS.contains(&name.as_str()));
+        let open: Map<_, _> = open.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let key = RowKey::of_object(&open);
+        Told::Numbered { key, number: seen.number(&key) }
     };
     let time = |field| -> Result<Option<Timestamp>, RowError> {
         let read = message.text(field)?.map(Timestamp::parse).transpose();

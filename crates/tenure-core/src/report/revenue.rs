@@ -51,12 +51,12 @@ impl Report for RevenueReport {
     type Answer = Result<RevenueAnswer, RevenueError>;
 
     fn add(&self, acc: &mut RevenueAcc, _: Shown<'_>, view: &RevenueView) {
-        let mut of_one = RevenueAcc::default();
-        of_one.all = RevenueView { months: BTreeMap::new(), ..view.clone() };
-        for (month, sums) in &view.months {
-            of_one.months.insert(*month, ((sums.orders > 0).into(), *sums));
-        }
-        of_one.customers = view.months.values().any(|sums| sums.orders > 0).into();
+        let ordered = |sums: &MonthSums| u64::from(sums.orders > 0);
+        let of_one = RevenueAcc {
+            months: view.months.iter().map(|(month, sums)| (*month, (ordered(sums), *sums))).collect(),
+            customers: view.months.values().map(ordered).max().unwrap_or_default(),
+            all: RevenueView { months: BTreeMap::new(), ..view.clone() },
+        };
         self.merge(acc, of_one);
     }
 

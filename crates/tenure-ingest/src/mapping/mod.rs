@@ -408,7 +408,7 @@ impl Mapping {
             },
             "customer" => return Some(self.customer.column.name()),
             "occurred_at" => return Some(self.occurred_at.column.name()),
-            "amount" => return self.amount.as_ref().map(|amount| amount.name()),
+            "amount" => return self.amount.as_ref().map(AmountFrom::name),
             "subject" => &self.subject,
             "number" => &self.number,
             "channel" => &self.channel,
