@@ -407,10 +407,10 @@ fn summary_json(summary: &Summary, args: &args::Import) -> Value {
     })
 }
 
-/// The most frequent sort first.
+/// The most frequent sort first, of equal ones that which came first.
 fn by_size<K: Ord>(problems: &BTreeMap<K, Problem>) -> Vec<(&K, &Problem)> {
     let mut problems: Vec<_> = problems.iter().collect();
-    problems.sort_by_key(|(key, problem)| (core::cmp::Reverse(problem.rows), *key));
+    problems.sort_by_key(|(key, problem)| (core::cmp::Reverse(problem.rows), problem.first_line, *key));
     problems
 }
 
