@@ -1,10 +1,5 @@
 //! The built-in mappings and what they are made of: groups, rules, further facts, encodings.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, outside the test functions"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside the test functions")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -137,9 +132,10 @@ proptest! {
     fn every_row_is_told_once_and_the_facts_are_the_same_with_sizes_or_without(
         rows in prop::collection::vec(("[1-4]", "(ann|ben)?", "[ab]", -2_i64..4, "(0|1|0.005|x)"), 0..14)
     ) {
-        let text: String = rows.iter().map(|(order, who, sku, pieces, price)| {
+        let line = |(order, who, sku, pieces, price): &(String, String, String, i64, String)| {
             format!("{order},{who},2024-05-01,{sku},{pieces},{price}\n")
-        }).collect();
+        };
+        let text = rows.iter().map(line).collect::<Vec<_>>().concat();
         let file = format!("{HEADER}{text}");
         let mapping = Mapping::parse("m", GROUPED).unwrap();
         let options = Options::default();
@@ -203,7 +199,7 @@ fn shopify_orders_are_one_order_each_with_its_refund_and_no_address() {
         (amount(one), one.occurred_at().to_string()),
         ("53.91 EUR".into(), "2024-05-01T07:50:26Z".into())
     );
-    assert_eq!(one.view().data, r##"{"lines":[{"quantity":3,"sku":"M-1"},{"quantity":1,"sku":"Cup"}]}"##);
+    assert_eq!(one.view().data, r#"{"lines":[{"quantity":3,"sku":"M-1"},{"quantity":1,"sku":"Cup"}]}"#);
     // The same person whatever the case of the address, and the address nowhere.
     assert_eq!(one.customer(), two.customer());
     let more = &rows.iter().find(|row| row.line == 2).unwrap().more;
