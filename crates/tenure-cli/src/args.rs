@@ -48,6 +48,8 @@ pub enum Command {
     Verify(Verify),
     /// Take back one fact, or a whole import.
     Void(Void),
+    /// Orders, refunds and revenue per calendar month.
+    Revenue(Revenue),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -124,11 +126,11 @@ pub struct Import {
     pub file: PathBuf,
 
     /// The store to write; made if it does not exist.
-    #[arg(long, value_name = "FILE")]
-    pub store: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "guess")]
+    pub store: Option<PathBuf>,
 
-    /// How columns become facts: a built-in mapping (cdnow) or a TOML file; jsonl: the file is interchange JSON,
-    /// whatever its name.
+    /// How columns become facts: a built-in mapping (cdnow, generic_orders, shopify_orders, uci_online_retail) or a
+    /// TOML file; segment_jsonl: Segment messages, one a line; jsonl: interchange JSON, whatever the file's name.
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub map: Option<String>,
 
@@ -160,6 +162,22 @@ pub struct Import {
     /// How to print the summary.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+
+    /// How the characters of the file are written: utf8 or gb18030 (also gbk, gb2312). Default: as the mapping says.
+    #[arg(long)]
+    pub encoding: Option<String>,
+
+    /// What stands between cells: one character, or tab. Default: as the mapping says.
+    #[arg(long, value_name = "CHARACTER")]
+    pub delimiter: Option<String>,
+
+    /// The zone of times without an offset, such as Asia/Shanghai. Default: as the mapping says.
+    #[arg(long)]
+    pub zone: Option<String>,
+
+    /// Propose a mapping for the file, with comments, on stdout; nothing is imported.
+    #[arg(long, conflicts_with_all = ["store", "map", "strict", "dry_run", "quarantine"])]
+    pub guess: bool,
 }
 
 /// `tenure log`
@@ -287,4 +305,16 @@ pub struct Void {
     /// How to print the result.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// `tenure revenue`
+#[derive(Args, Debug)]
+pub struct Revenue {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// The length of a row; calendar months of the policy's zone.
+    #[arg(long, default_value = "month", value_parser = PossibleValuesParser::new(["month"]))]
+    pub period: String,
 }

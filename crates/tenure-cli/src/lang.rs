@@ -134,6 +134,28 @@ words! {
     plus_more: "… and {} more", "……以及另外 {} 位";
     // Headings that were English in both languages.
     replay: "Replay", "重放";
+    // Imports of real files, and revenue.
+    counting: "counting", "计数";
+    joined: "Lines joined into other rows' facts", "并入同一事实的行";
+    equal_lines: "  of which equal to an earlier line", "  其中与先前行完全相同";
+    left_out: "Left out by the mapping", "按映射规则略去";
+    bad_group: "of a group with a bad row", "同组有错误行";
+    missing_customer: "no customer", "缺少客户";
+    missing_order: "no order number", "缺少订单号";
+    zero_price: "price of zero", "单价为零";
+    negative_price: "negative price", "单价为负";
+    not_paid: "not paid", "未付款";
+    further_imported: "Further facts of these rows", "同行的其他事实";
+    further_known: "Further facts known already", "同行已存在的其他事实";
+    further_bad: "Further facts that were refused", "同行被拒的其他事实";
+    revenue: "Revenue", "营收";
+    orders: "Orders", "订单数";
+    gross: "Gross", "订单金额";
+    refund_count: "Refunds", "退款次数";
+    refunds: "Refunded", "退款金额";
+    net: "Net", "净营收";
+    total: "Total", "合计";
+    without_amount: "orders and refunds without an amount: {}", "无金额的订单与退款：{} 笔";
 }
 
 /// A phrase with its `{}` filled in, in order.

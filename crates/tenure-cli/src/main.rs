@@ -37,6 +37,7 @@ fn run(command: &Command, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Replay(args) => command::replay::run(args, talk),
         Command::Verify(args) => command::verify::run(args, talk),
         Command::Void(args) => command::void::run(args, talk),
+        Command::Revenue(args) => command::revenue::run(args, talk),
         Command::Completions { shell } => {
             // Into memory first: written straight to a closed pipe it would panic.
             let mut script = Vec::new();

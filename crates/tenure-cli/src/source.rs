@@ -3,14 +3,14 @@
 use core::num::NonZeroUsize;
 use core::ops::ControlFlow;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use pollster::block_on;
 use tenure::core::fold::{Projection, States};
 use tenure::core::log::{Append, Corrections, Cut, FactBlock, KindSet, KnownAt, Log, Page, Read};
 use tenure::core::{CustomerId, EventId, Position, RecordedView, Timestamp, Version};
-use tenure::ingest::{Options, Outcome, Rows, shown};
+use tenure::ingest::{Options, Outcome, Rows, shown, unpacked};
 use tenure::sqlite::SqliteStore;
 use tenure::store::{EventStore, Head, MemoryStore, Progress as At, ReplayError, StoreError, replay};
 
@@ -225,17 +225,17 @@ pub fn can_be_made(path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Opens a file to read.
+/// Opens a file to read; what is packed by gzip or Zstandard is unpacked while it is read.
 ///
 /// # Errors
 /// Its name and what is in the way.
-pub fn open_file(path: &Path) -> Result<BufReader<File>, CliError> {
+pub fn open_file(path: &Path) -> Result<Box<dyn BufRead>, CliError> {
     let unreadable = |why: String| CliError::input(format!("cannot read {}: {why}", path.display()));
     if path.is_dir() {
         return Err(unreadable("it is a directory".into()));
     }
     File::open(path)
-        .map(|file| BufReader::with_capacity(1 << 16, file))
+        .and_then(|file| unpacked(BufReader::with_capacity(1 << 16, file)))
         .map_err(|error| unreadable(error.to_string()))
 }
 

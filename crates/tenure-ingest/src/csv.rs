@@ -42,6 +42,17 @@ impl Cells {
     }
 }
 
+impl<'a> FromIterator<&'a str> for Cells {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(cells: I) -> Self {
+        let mut made = Self::default();
+        for cell in cells {
+            made.text.push_str(cell);
+            made.ends.push(made.text.len());
+        }
+        made
+    }
+}
+
 /// One record, read or refused.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -126,6 +137,7 @@ impl<R: BufRead> Records<R> {
             }
             return Ok(Some(Record { line, bytes: first.into_content(), cells: Err(error) }));
         }
+        let undecodable = core::iter::once(&first).chain(&rest).find_map(|line| line.undecodable);
         let mut bytes = first.bytes;
         for next in rest {
             bytes.push(b'\n');
@@ -135,6 +147,7 @@ impl<R: BufRead> Records<R> {
             bytes.truncate(bytes.len().saturating_sub(1));
         }
         let cells = match core::str::from_utf8(&bytes) {
+            _ if undecodable.is_some() => Err(self.lines.encoding().refuse(undecodable.unwrap_or(1))),
             Ok(_) => scan.into_cells(),
             Err(error) => Err(RowError::Encoding { byte: error.valid_up_to() as u64 + 1 }),
         };
@@ -225,11 +238,12 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::Encoding;
     use proptest::prelude::*;
 
     /// Each record as its line, its bytes, and its cells or its error.
     fn read(text: &[u8]) -> Vec<(u64, String, Result<Vec<String>, RowError>)> {
-        let mut records = Records::new(Lines::new(text), b',');
+        let mut records = Records::new(Lines::new(text, Encoding::Utf8), b',');
         std::iter::from_fn(|| records.next().unwrap())
             .map(|record| {
                 let cells = record.cells.map(|cells| {

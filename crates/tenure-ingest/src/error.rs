@@ -25,6 +25,14 @@ pub enum RowError {
         /// The first byte that is none, from 1.
         byte: u64,
     },
+    /// Not of the encoding that the file was said to have. **What to do:** check `encoding`.
+    #[error("not {encoding} from byte {byte} of the line on")]
+    Undecodable {
+        /// The name of the encoding.
+        encoding: &'static str,
+        /// The first byte of the line in the file that is no character, from 1.
+        byte: u64,
+    },
     /// A quoted cell never ends. **What to do:** close the quote, or write a quote in a quoted cell as `""`.
     #[error("the quote opened in line {opened} is not closed")]
     OpenQuote {
@@ -55,6 +63,32 @@ pub enum RowError {
         field: Box<str>,
         /// What is wrong.
         why: Box<str>,
+    },
+    /// A rule of the mapping takes the row out. **What to do:** correct the cell, or the rule.
+    #[error("{reason}: column \"{column}\": {why}")]
+    Rule {
+        /// The reason as the mapping names it.
+        reason: Box<str>,
+        /// The column that the rule looks at.
+        column: Box<str>,
+        /// What it found.
+        why: Box<str>,
+    },
+    /// Another row of the same group is bad, and a group counts as a whole or not at all. **What to do:** correct that
+    /// row.
+    #[error("line {line}, of the same {group}, is bad")]
+    Group {
+        /// The line of the row at fault, from 1.
+        line: u64,
+        /// The columns whose equal cells make the group.
+        group: Box<str>,
+    },
+    /// The row comes after all rows of its group that the first reading of the file counted. **What to do:** import
+    /// again when nobody writes to the file.
+    #[error("the file was changed while it was read: this {group} had all its rows already")]
+    Changed {
+        /// The columns whose equal cells make the group.
+        group: Box<str>,
     },
     /// The cells are understood, but together they are no fact. **What to do:** correct the field named.
     #[error("{source}")]
@@ -104,7 +138,7 @@ impl RowError {
     /// The column at fault, where it is one of a CSV file.
     pub fn column(&self) -> Option<&str> {
         match self {
-            Self::Cell { column, .. } => Some(column),
+            Self::Cell { column, .. } | Self::Rule { column, .. } => Some(column),
             Self::Fact { column, .. } => column.as_deref(),
             _ => None,
         }
@@ -138,7 +172,8 @@ impl RowError {
     /// What to do about it, where that is not plain from the message.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Encoding { .. } => Some("convert the file to UTF-8"),
+            Self::Encoding { .. } => Some("convert the file to UTF-8, or name its encoding: gb18030"),
+            Self::Undecodable { .. } => Some("check the encoding that the mapping or the command line names"),
             Self::OpenQuote { .. } | Self::TextAfterQuote { .. } => {
                 Some("inside a quoted cell a quote is written twice: \"\"")
             }
@@ -186,7 +221,7 @@ pub enum ReadError {
         found: usize,
     },
     /// The mapping names a column that the file does not have. **What to do:** correct the name, or the delimiter.
-    #[error("{path}: there is no column \"{column}\"; the file has {found}")]
+    #[error("{path}: there is no column \"{column}\"; the file has {found}{}", nearest_to(nearest))]
     Column {
         /// The place in the mapping: `amount.column`.
         path: Box<str>,
@@ -194,6 +229,8 @@ pub enum ReadError {
         column: Box<str>,
         /// The columns there are, quoted, with commas between.
         found: Box<str>,
+        /// Those of them that are spelt nearly like it, quoted, the nearest first; empty if none is.
+        nearest: Box<str>,
     },
     /// The mapping names a column that the file has twice. **What to do:** rename one of the two.
     #[error("{path}: the file has more than one column \"{column}\"")]
@@ -211,9 +248,25 @@ pub enum ReadError {
         /// What is wrong with it.
         why: Box<str>,
     },
+    /// The file is not text in an encoding that is read. **What to do:** save it as CSV in UTF-8.
+    #[error("the file is {what}")]
+    Foreign {
+        /// What it is.
+        what: &'static str,
+    },
+    /// No mapping can be proposed for the file. **What to do:** write one: see [`Mapping`](crate::Mapping).
+    #[error("no mapping can be guessed: {why}")]
+    Unguessed {
+        /// Why.
+        why: Box<str>,
+    },
     /// The mapping is none.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+}
+
+fn nearest_to(nearest: &str) -> String {
+    if nearest.is_empty() { String::new() } else { format!("; nearest: {nearest}") }
 }
 
 impl ReadError {
@@ -227,6 +280,7 @@ impl ReadError {
             Self::Column { .. } => {
                 Some("names are compared exactly; is the delimiter of the mapping that of the file?")
             }
+            Self::Foreign { .. } => Some("save it as CSV in UTF-8 (in spreadsheets: CSV UTF-8)"),
             Self::ColumnTwice { .. } => Some("rename one of the two columns"),
             Self::Mapping(error) => error.hint(),
             _ => None,

@@ -26,5 +26,5 @@ pub(crate) fn read(bytes: &[u8], number: u64, namespace: &str, seen: &mut Seen) 
         Told::Numbered { key, number: seen.number(&key) }
     };
     let line = Line::from_object(object, namespace)?;
-    Ok(Draft { id_at: line.occurred_at, line, told })
+    Ok(Draft { id_at: line.occurred_at, line, more: Vec::new(), told })
 }

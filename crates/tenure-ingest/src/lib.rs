@@ -1,4 +1,4 @@
-//! Files to customer facts: JSONL lines and CSV rows become checked [`Event`](tenure_core::Event)s with stable ids,
+//! Files to customer facts: JSONL lines, CSV rows and Segment messages become checked [`Event`](tenure_core::Event)s with stable ids,
 //! and what cannot be read goes to a quarantine with its reason.
 //!
 //! ```
@@ -21,7 +21,7 @@
 //!
 //! - [`Rows`] reads a file record by record: from JSONL, or from CSV by a [`Mapping`]. [`Options`] hold the
 //!   namespace, the batch key and the limits.
-//! - A [`Row`] is a [`Fact`], a duplicate, or bad with a [`RowError`]; [`Quarantine`] writes bad rows to a file and
+//! - A [`Row`] is a [`Fact`], a line of another row's fact, left out by a rule, a duplicate, or bad with a [`RowError`]; [`Quarantine`] writes bad rows to a file and
 //!   [`shown`] shows one on a screen.
 //! - A row without an id gets one by what it says ([`RowDigest`]), so that a file imported twice adds nothing. A
 //!   [`Recipe`] tells what these ids depend on besides.
@@ -29,17 +29,23 @@
 //! # What this crate does not do
 //!
 //! It appends nothing and opens no file: bytes come in by a [`BufRead`](std::io::BufRead), facts go out, and a store
-//! is the caller's. It has no clock: the latest instant allowed is an option. It reads UTF-8 only.
+//! is the caller's. It has no clock: the latest instant allowed is an option. It reads UTF-8 and GB 18030,
+//! packed by gzip or Zstandard ([`unpacked`]) or not, and refuses everything else. [`Guess`] proposes a mapping; nothing is
+//! guessed while rows are read.
 //!
 //! # Limits
 //!
 //! A record is at most 1 MiB ([`MAX_RECORD_BYTES`]), a cell or JSON text 64 KiB, JSON 32 levels deep and 1,000 names
-//! an object; times lie in the years 1970 to 9999. Memory: one record, and about 50 bytes for each row read.
+//! an object; times lie in the years 1970 to 9999. Memory: one record, and about 50 bytes for each row read;
+//! where a mapping groups rows, the rows of groups that are not complete ([`GroupSizes`]).
 
 mod csv;
 mod csv_row;
+mod encoding;
 mod error;
 mod formula;
+mod group;
+mod guess;
 mod jsonl;
 mod lines;
 mod mapping;
@@ -48,10 +54,14 @@ mod recipe;
 mod row_id;
 mod rows;
 mod sample;
+mod segment;
 mod time_format;
 
+pub use encoding::{Encoding, Packing, unpacked};
 pub use error::{MappingError, ReadError, RowError};
 pub use formula::guarded;
+pub use group::GroupSizes;
+pub use guess::Guess;
 pub use lines::MAX_RECORD_BYTES;
 pub use mapping::Mapping;
 pub use quarantine::{BytesAs, Quarantine, QuarantineRecord, SHOWN_BYTES, shown};

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, ErrorKind};
 
+use crate::encoding::Encoding;
+
 /// The longest record that is read, in bytes: 1 MiB. A longer one is one bad row, and reading goes on after it.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 
@@ -10,16 +12,21 @@ pub const MAX_RECORD_BYTES: usize = 1 << 20;
 pub(crate) struct PhysicalLine {
     /// From 1.
     pub(crate) number: u64,
-    /// Without the line feed; at most [`MAX_RECORD_BYTES`] of them.
+    /// Without the line feed; at most [`MAX_RECORD_BYTES`] of them. In UTF-8, whatever the file is written in; as they
+    /// stand in the file where they cannot be decoded.
     pub(crate) bytes: Vec<u8>,
-    /// How long the line is, read or skipped.
+    /// How long the line is in the file, read or skipped.
     pub(crate) length: u64,
+    /// The first byte, from 1, that is no character of the encoding.
+    pub(crate) undecodable: Option<u64>,
+    /// Whether a part of the line was skipped.
+    cut: bool,
 }
 
 impl PhysicalLine {
     /// Whether a part of the line was skipped.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.length > self.bytes.len() as u64
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// The bytes without the carriage return of a CRLF.
@@ -38,18 +45,19 @@ impl PhysicalLine {
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     input: R,
+    encoding: Encoding,
     /// Lines read so far.
     count: u64,
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(crate) const fn new(input: R) -> Self {
-        Self { input, count: 0 }
+    pub(crate) const fn new(input: R, encoding: Encoding) -> Self {
+        Self { input, encoding, count: 0 }
     }
 
-    /// Refuses a file in UTF-16 before anything is made of it. An input that fails is told by [`Self::next`].
-    pub(crate) fn check_encoding(&mut self) -> io::Result<()> {
-        self.input.fill_buf().map_or(Ok(()), check_encoding)
+    /// How the file is written.
+    pub(crate) const fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// The line that is read next, from 1.
@@ -59,7 +67,8 @@ impl<R: BufRead> Lines<R> {
 
     /// The next line; none at the end of the file.
     pub(crate) fn next(&mut self) -> io::Result<Option<PhysicalLine>> {
-        let mut line = PhysicalLine { number: self.next_number(), bytes: Vec::new(), length: 0 };
+        let number = self.next_number();
+        let mut line = PhysicalLine { number, bytes: Vec::new(), length: 0, undecodable: None, cut: false };
         // The mark is cut off after reading; it must not cost the first line three bytes of its limit.
         let limit = if self.count == 0 { MAX_RECORD_BYTES + BOM.len() } else { MAX_RECORD_BYTES };
         let mut read_any = false;
@@ -88,7 +97,6 @@ impl<R: BufRead> Lines<R> {
             }
         }
         if self.count == 0 {
-            check_encoding(&line.bytes)?;
             if line.bytes.starts_with(BOM) {
                 line.bytes.drain(..BOM.len());
                 line.length = line.length.saturating_sub(BOM.len() as u64);
@@ -96,21 +104,19 @@ impl<R: BufRead> Lines<R> {
             line.bytes.truncate(MAX_RECORD_BYTES);
         }
         self.count = line.number;
+        line.cut = line.length > line.bytes.len() as u64;
+        if !line.cut {
+            match self.encoding.decode(core::mem::take(&mut line.bytes)) {
+                Ok(text) => line.bytes = text,
+                Err((bytes, at)) => (line.bytes, line.undecodable) = (bytes, Some(at)),
+            }
+        }
         Ok(Some(line))
     }
 }
 
 /// The byte order mark in UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// The same in UTF-16: no line of such a file could be read, and one message says more than one for each line.
-const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
-
-fn check_encoding(beginning: &[u8]) -> io::Result<()> {
-    if UTF_16_MARKS.iter().any(|mark| beginning.starts_with(mark)) {
-        return Err(io::Error::new(ErrorKind::InvalidData, "the file is UTF-16; save it as UTF-8"));
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {
@@ -119,7 +125,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Vec<(u64, Vec<u8>, bool)> {
         // A tiny buffer, so that lines cross its end.
-        let mut lines = Lines::new(BufReader::with_capacity(2, bytes));
+        let mut lines = Lines::new(BufReader::with_capacity(2, bytes), Encoding::Utf8);
         std::iter::from_fn(|| lines.next().unwrap())
             .map(|line| (line.number, line.content().to_vec(), line.is_cut()))
             .collect()
@@ -143,7 +149,7 @@ mod tests {
                 let mut bytes = mark.to_vec();
                 bytes.extend(vec![b'x'; length]);
                 bytes.extend(b"\nnext\n");
-                let mut lines = Lines::new(bytes.as_slice());
+                let mut lines = Lines::new(bytes.as_slice(), Encoding::Utf8);
                 let first = lines.next().unwrap().unwrap();
                 assert_eq!((first.length, first.is_cut()), (length as u64, cut));
                 assert_eq!(first.bytes.len(), length.min(MAX_RECORD_BYTES));

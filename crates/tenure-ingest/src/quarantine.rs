@@ -217,7 +217,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn written(bytes: &[u8], error: &RowError) -> String {
-        let row = Row { line: 7, bytes: bytes.into(), outcome: Outcome::Bad(error.clone()) };
+        let row = Row { line: 7, bytes: bytes.into(), outcome: Outcome::Bad(error.clone()), more: vec![] };
         let mut quarantine = Quarantine::new(Vec::new(), "a.csv");
         quarantine.write(&row, error).unwrap();
         String::from_utf8(quarantine.finish().unwrap()).unwrap()

@@ -11,6 +11,8 @@ pub enum Format {
     Jsonl,
     /// Cells, read by a [`Mapping`](crate::Mapping).
     Csv,
+    /// One message of the Segment specification a line.
+    Segment,
 }
 
 impl Format {
@@ -19,6 +21,7 @@ impl Format {
         match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
+            Self::Segment => "segment",
         }
     }
 }
@@ -53,6 +56,9 @@ pub struct Recipe {
     pub zone: Option<String>,
     /// The columns that tell rows apart; empty: all cells and the number among equal rows.
     pub id_from: Vec<String>,
+    /// The columns whose equal rows make one fact; empty: each row is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group_by: Vec<String>,
 }
 
 impl Recipe {
@@ -64,7 +70,13 @@ impl Recipe {
             time_format: "rfc3339".into(),
             zone: None,
             id_from: Vec::new(),
+            group_by: Vec::new(),
         }
+    }
+
+    /// The recipe of every file of Segment messages.
+    pub fn segment() -> Self {
+        Self { format: Format::Segment, time_column: "timestamp".into(), ..Self::jsonl() }
     }
 
     /// What differs between this recipe, which a batch was imported with, and that of a new import under the same
@@ -72,8 +84,8 @@ impl Recipe {
     /// counts.
     pub fn conflicts_with(&self, other: &Self) -> Option<String> {
         let zone = |recipe: &Self| recipe.zone.clone().unwrap_or_else(|| "none".into());
-        let columns = |recipe: &Self| {
-            let quoted: Vec<_> = recipe.id_from.iter().map(|column| format!("\"{column}\"")).collect();
+        let columns = |columns: &[String]| {
+            let quoted: Vec<_> = columns.iter().map(|column| format!("\"{column}\"")).collect();
             if quoted.is_empty() { "none".into() } else { quoted.join(", ") }
         };
         let parts = [
@@ -81,7 +93,8 @@ impl Recipe {
             ("time column", format!("\"{}\"", self.time_column), format!("\"{}\"", other.time_column)),
             ("time format", format!("\"{}\"", self.time_format), format!("\"{}\"", other.time_format)),
             ("zone", zone(self), zone(other)),
-            ("id_from", columns(self), columns(other)),
+            ("id_from", columns(&self.id_from), columns(&other.id_from)),
+            ("group_by", columns(&self.group_by), columns(&other.group_by)),
         ];
         let differ: Vec<_> = parts
             .into_iter()
@@ -120,6 +133,7 @@ mod tests {
             time_format: "%Y-%m-%d".into(),
             zone: Some("UTC".into()),
             id_from: vec![],
+            group_by: vec![],
         }
     }
 
@@ -135,7 +149,7 @@ mod tests {
     #[test]
     fn every_part_that_differs_is_told() {
         type Change = fn(&mut Recipe);
-        let changes: [(&str, Change); 5] = [
+        let changes: [(&str, Change); 6] = [
             ("format csv, this import has jsonl", |r| r.format = Format::Jsonl),
             ("time column \"date\", this import has \"day\"", |r| r.time_column = "day".into()),
             ("time format \"%Y-%m-%d\", this import has \"%d.%m.%Y\"", |r| r.time_format = "%d.%m.%Y".into()),
@@ -143,6 +157,7 @@ mod tests {
             ("id_from none, this import has \"order\", \"row\"", |r| {
                 r.id_from = vec!["order".into(), "row".into()];
             }),
+            ("group_by none, this import has \"order\"", |r| r.group_by = vec!["order".into()]),
         ];
         for (part, change) in changes {
             let mut other = csv();

@@ -14,7 +14,8 @@ use crate::mapping::sealed_property;
 /// It is a hash of the row as it stands in the file, before any mapping: the texts of its cells, or its JSON object
 /// in canonical spelling, and how many equal rows came before it in the file. So a file read twice gives the same
 /// ids, two equal purchases stay two, and the order of unequal rows plays no part. Where the mapping names `id_from`
-/// columns, these cells alone are hashed, without the number: an equal second row is then a duplicate.
+/// columns, these cells alone are hashed, without the number: an equal second row is then a duplicate. A group of rows
+/// (`group_by`) is hashed by the cells that its rows have in common.
 ///
 /// Personal fields are left out, because an id stays after they are erased: attributes of `profile_updated`, the
 /// value of `identity_linked`, free text (`why`, `reason`, `outcome`). Rows that differ in these only are told
@@ -65,7 +66,7 @@ impl RowDigest {
 }
 
 /// The hash of a row, or of its `id_from` cells.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RowKey([u8; 32]);
 
 impl RowKey {
@@ -80,6 +81,27 @@ impl RowKey {
             }
         }
         Self(hasher.finalize().into())
+    }
+
+    /// Of the cells that make a group.
+    pub(crate) fn of_group<'a>(cells: impl Iterator<Item = &'a str>) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("tenure group cells v1");
+        for cell in cells {
+            part(&mut hasher, cell.as_bytes());
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// Of a further fact of the record with this key.
+    pub(crate) fn further(&self, index: usize) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("tenure further fact v1");
+        hasher.update(&self.0).update(&(index as u64).to_le_bytes());
+        Self(hasher.finalize().into())
+    }
+
+    /// Short, for tables in memory.
+    pub(crate) fn short(&self) -> [u8; 16] {
+        short(self.0)
     }
 
     /// Of the `id_from` cells.
@@ -115,7 +137,7 @@ impl RowKey {
 }
 
 /// A hash of everything that a record says, to compare two with the same id. It is never stored.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Content([u8; 16]);
 
 impl Content {

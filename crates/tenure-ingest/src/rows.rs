@@ -1,17 +1,21 @@
 //! The records of a file, one after the other, as facts or as bad rows.
 
-use std::io::BufRead;
+use std::collections::{HashSet, VecDeque};
+use std::io::{BufRead, ErrorKind};
 
-use tenure_core::{CustomerKey, Duration, Event, EventId, Line, Timestamp};
+use tenure_core::{CustomerKey, Duration, Event, EventId, Line, Timestamp, Zone};
 
 use crate::csv::Records;
 use crate::csv_row::Bound;
+use crate::encoding::{Encoding, foreign};
 use crate::error::{ReadError, RowError};
+use crate::group::{Group, GroupSizes, Groups, ruled};
 use crate::jsonl;
 use crate::lines::Lines;
 use crate::mapping::Mapping;
 use crate::recipe::Recipe;
 use crate::row_id::{Content, Earlier, Identity, RowDigest, RowKey, Seen};
+use crate::segment;
 
 /// How a file is read, besides its own form. The default reads everything as it is.
 ///
@@ -33,6 +37,12 @@ pub struct Options {
     /// The latest instant a fact may have happened at, inclusive: now, and a skew allowed. None: no limit. A later
     /// one is a bad row.
     pub latest: Option<Timestamp>,
+    /// How the characters of the file are written. None: as the mapping says, UTF-8 for JSON lines.
+    pub encoding: Option<Encoding>,
+    /// The ASCII character between the cells of a CSV file. None: that of the mapping.
+    pub delimiter: Option<u8>,
+    /// The zone of wall clocks in a CSV file. None: that of the mapping.
+    pub zone: Option<Zone>,
 }
 
 impl Options {
@@ -48,6 +58,10 @@ impl Options {
         if batch.is_empty() || batch.len() > Self::MAX_BATCH_BYTES || batch.chars().any(char::is_control) {
             let why = "a batch key is 1 to 512 bytes without control characters".into();
             return Err(ReadError::Option { option: "batch", why });
+        }
+        if self.delimiter.is_some_and(|byte| matches!(byte, b'"' | b'\r' | b'\n' | 0 | 0x80..)) {
+            let why = "the delimiter is one ASCII character, and no quote, line end or NUL".into();
+            return Err(ReadError::Option { option: "delimiter", why });
         }
         Ok(Settings {
             namespace: namespace.into(),
@@ -79,6 +93,9 @@ pub struct Row {
     pub bytes: Vec<u8>,
     /// What it is.
     pub outcome: Outcome,
+    /// Further facts of the same record, beside that of the outcome: a refund that stands in the row of its order, the
+    /// two ids of one person in a message. Empty unless the outcome is a fact.
+    pub more: Vec<Fact>,
 }
 
 impl Row {
@@ -111,6 +128,18 @@ pub enum Outcome {
         /// The line of the first one.
         first: u64,
     },
+    /// A line of the fact that this and other rows are together (`group_by`): nothing to append, nothing wrong.
+    Joined {
+        /// The line of the row that stands for the fact.
+        first: u64,
+        /// Whether an earlier row of the group says the same in every cell.
+        equal: bool,
+    },
+    /// No fact by a rule of the mapping, and nothing to mend.
+    LeftOut {
+        /// The reason as the mapping names it.
+        reason: Box<str>,
+    },
     /// No fact: for the [`Quarantine`](crate::Quarantine).
     Bad(RowError),
 }
@@ -142,6 +171,8 @@ impl Fact {
 /// A record that is understood but has no id yet.
 pub(crate) struct Draft {
     pub(crate) line: Line,
+    /// Further facts of the same record.
+    pub(crate) more: Vec<Line>,
     /// The instant that a row id begins with.
     pub(crate) id_at: Timestamp,
     pub(crate) told: Told,
@@ -156,6 +187,8 @@ pub(crate) enum Told {
     Numbered { key: RowKey, number: u64 },
     /// The `id_from` cells.
     Chosen { key: RowKey, content: Content },
+    /// The `group_by` cells, which no other record of the file has.
+    Group { key: RowKey },
 }
 
 /// Reads a file record by record: an iterator over [`Row`]s, in the order of the file.
@@ -197,6 +230,8 @@ pub struct Rows<R> {
     settings: Settings,
     recipe: Recipe,
     seen: Seen,
+    /// Rows that are understood but not handed out.
+    ready: VecDeque<Row>,
     /// Nothing is read any more.
     over: bool,
 }
@@ -204,7 +239,47 @@ pub struct Rows<R> {
 #[derive(Debug)]
 enum From<R> {
     Jsonl(Lines<R>),
-    Csv { records: Records<R>, bound: Box<Bound> },
+    /// With the pairs of ids that were told to be one person.
+    Segment(Lines<R>, HashSet<[u8; 16]>),
+    Csv {
+        records: Records<R>,
+        bound: Box<Bound>,
+        groups: Groups,
+    },
+}
+
+/// Refuses what cannot be text, by its first bytes.
+fn check_start(input: &mut impl BufRead) -> Result<(), ReadError> {
+    loop {
+        match input.fill_buf() {
+            Ok(start) => match foreign(start) {
+                Some(what) => return Err(ReadError::Foreign { what }),
+                None => return Ok(()),
+            },
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(source) => return Err(ReadError::Io { line: 1, source }),
+        }
+    }
+}
+
+/// Reads the header of a CSV file and finds the columns of the mapping in it.
+pub(crate) fn header_of<R: BufRead>(
+    mut input: R,
+    mapping: &Mapping,
+    options: &Options,
+) -> Result<(Records<R>, Bound), ReadError> {
+    let settings = options.settings(mapping.namespace(), mapping.name())?;
+    check_start(&mut input)?;
+    let mapping = mapping.adjusted(options.delimiter, options.encoding, options.zone);
+    let mut records = Records::new(Lines::new(input, mapping.encoding()), mapping.delimiter());
+    let line = records.next_number();
+    let header = match records.next() {
+        Err(source) => return Err(ReadError::Io { line, source }),
+        Ok(None) => return Err(ReadError::NoHeader),
+        Ok(Some(record)) => record.cells.map_err(|source| ReadError::Header { line: record.line, source })?,
+    };
+    let bound = Bound::new(&mapping, &settings.namespace, &header)?;
+    Ok((records, bound))
 }
 
 impl<R: BufRead> Rows<R> {
@@ -213,7 +288,8 @@ impl<R: BufRead> Rows<R> {
     /// `context.source` is what the line says, else `jsonl`; `context.batch` is the batch key in any case.
     ///
     /// # Errors
-    /// [`ReadError::Option`] for a namespace or batch key that is none; [`ReadError::Io`] for a file in UTF-16.
+    /// [`ReadError::Option`] for a namespace or batch key that is none; [`ReadError::Foreign`] for a file that is no text,
+    /// [`ReadError::Io`].
     ///
     /// # Example
     /// ```
@@ -225,10 +301,39 @@ impl<R: BufRead> Rows<R> {
     /// ```
     pub fn jsonl(input: R, options: &Options) -> Result<Self, ReadError> {
         let settings = options.settings("default", "jsonl")?;
-        let mut lines = Lines::new(input);
-        lines.check_encoding().map_err(|source| ReadError::Io { line: 1, source })?;
-        let from = From::Jsonl(lines);
-        Ok(Self { from, settings, recipe: Recipe::jsonl(), seen: Seen::default(), over: false })
+        let lines = Self::lines(input, options)?;
+        Ok(Self::new(From::Jsonl(lines), settings, Recipe::jsonl()))
+    }
+
+    /// The lines of a file of Segment messages: see `docs/FORMATS.md` for what becomes of each type.
+    ///
+    /// `context.source` is `segment`, and the namespace too unless one is given.
+    ///
+    /// # Errors
+    /// As [`Self::jsonl`].
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_ingest::{Options, Rows};
+    /// let file = r#"{"type":"track","messageId":"m1","userId":"u1","timestamp":"2024-05-01T10:00:00Z","event":"Signed Up"}"#;
+    /// let row = Rows::segment(file.as_bytes(), &Options::default())?.next().unwrap()?;
+    /// let event = &row.fact().unwrap().event;
+    /// assert_eq!((event.customer().to_string(), event.view().kind.name()), ("segment:u1".into(), "signed_up"));
+    /// # Ok::<(), tenure_ingest::ReadError>(())
+    /// ```
+    pub fn segment(input: R, options: &Options) -> Result<Self, ReadError> {
+        let settings = options.settings("segment", "segment")?;
+        let lines = Self::lines(input, options)?;
+        Ok(Self::new(From::Segment(lines, HashSet::new()), settings, Recipe::segment()))
+    }
+
+    fn lines(mut input: R, options: &Options) -> Result<Lines<R>, ReadError> {
+        check_start(&mut input)?;
+        Ok(Lines::new(input, options.encoding.unwrap_or_default()))
+    }
+
+    fn new(from: From<R>, settings: Settings, recipe: Recipe) -> Self {
+        Self { from, settings, recipe, seen: Seen::default(), ready: VecDeque::new(), over: false }
     }
 
     /// The records of a CSV file, by a mapping. The header is read now, so that a wrong mapping is told before any
@@ -242,18 +347,19 @@ impl<R: BufRead> Rows<R> {
     /// [`ReadError::ColumnTwice`], [`ReadError::Option`], [`ReadError::Io`].
     pub fn csv(input: R, mapping: &Mapping, options: &Options) -> Result<Self, ReadError> {
         let settings = options.settings(mapping.namespace(), mapping.name())?;
-        let mut records = Records::new(Lines::new(input), mapping.delimiter());
-        let line = records.next_number();
-        let header = match records.next() {
-            Err(source) => return Err(ReadError::Io { line, source }),
-            Ok(None) => return Err(ReadError::NoHeader),
-            Ok(Some(record)) => {
-                record.cells.map_err(|source| ReadError::Header { line: record.line, source })?
-            }
-        };
-        let bound = Box::new(Bound::new(mapping, &settings.namespace, &header)?);
+        let (records, bound) = header_of(input, mapping, options)?;
         let recipe = bound.mapping().recipe();
-        Ok(Self { from: From::Csv { records, bound }, settings, recipe, seen: Seen::default(), over: false })
+        let from = From::Csv { records, bound: Box::new(bound), groups: Groups::default() };
+        Ok(Self::new(from, settings, recipe))
+    }
+
+    /// The same rows in bounded memory, where the mapping groups them: see [`GroupSizes`].
+    #[must_use]
+    pub fn with_group_sizes(mut self, sizes: GroupSizes) -> Self {
+        if let From::Csv { groups, .. } = &mut self.from {
+            groups.expect(sizes);
+        }
+        self
     }
 
     /// What the ids of rows without one depend on: for the store to keep with the batch key.
@@ -267,43 +373,109 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn step(&mut self) -> Result<Option<Row>, ReadError> {
-        match &mut self.from {
-            From::Jsonl(lines) => loop {
-                let number = lines.next_number();
-                let Some(line) = lines.next().map_err(|source| ReadError::Io { line: number, source })?
-                else {
-                    return Ok(None);
-                };
-                if line.is_cut() {
-                    let outcome = Outcome::Bad(RowError::TooLong { bytes: line.length });
-                    return Ok(Some(Row { line: number, bytes: line.bytes, outcome }));
-                }
-                let bytes = line.into_content();
-                if bytes.trim_ascii().is_empty() {
-                    continue;
-                }
-                let outcome = jsonl::read(&bytes, number, &self.settings.namespace, &mut self.seen)
-                    .and_then(|draft| finish(draft, number, &self.settings, &mut self.seen, RowError::from))
-                    .unwrap_or_else(Outcome::Bad);
-                return Ok(Some(Row { line: number, bytes, outcome }));
-            },
-            From::Csv { records, bound } => {
+        let Self { from, settings, seen, ready, .. } = self;
+        if let Some(row) = ready.pop_front() {
+            return Ok(Some(row));
+        }
+        match from {
+            From::Jsonl(lines) => next_line(lines, |bytes, number| {
+                let draft = jsonl::read(bytes, number, &settings.namespace, seen)?;
+                finish(draft, number, settings, seen, RowError::from)
+            }),
+            From::Segment(lines, pairs) => next_line(lines, |bytes, number| {
+                let draft = segment::read(bytes, number, &settings.namespace, seen, pairs)?;
+                finish(draft, number, settings, seen, RowError::from)
+            }),
+            From::Csv { records, bound, groups } => loop {
                 let number = records.next_number();
                 let Some(record) = records.next().map_err(|source| ReadError::Io { line: number, source })?
                 else {
-                    return Ok(None);
+                    for group in groups.finish() {
+                        ready.extend(close(group, bound, settings, seen));
+                    }
+                    return Ok(ready.pop_front());
                 };
-                let line = record.line;
-                let outcome = record
-                    .cells
-                    .and_then(|cells| bound.read(&cells, &mut self.seen))
-                    .and_then(|draft| finish(draft, line, &self.settings, &mut self.seen, |e| bound.place(e)))
-                    .unwrap_or_else(Outcome::Bad);
-                Ok(Some(Row { line, bytes: record.bytes, outcome }))
-            }
+                let (line, mut bytes) = (record.line, record.bytes);
+                let grouped = bound.mapping().is_grouped();
+                let outcome = record.cells.and_then(|cells| {
+                    bound.check_count(&cells)?;
+                    if !grouped {
+                        let told = bound.told(&cells, seen)?;
+                        bound.check_cells(&cells)?;
+                        if let Some(rule) = bound.rule(&cells, false) {
+                            return Ok(Some((ruled(rule), Vec::new())));
+                        }
+                        let draft = bound.read(&cells, told)?;
+                        return finish(draft, line, settings, seen, |error| bound.place(error)).map(Some);
+                    }
+                    let key = bound.group(&cells)?;
+                    // A row that does not join its group is still one of those that were counted.
+                    let checked = bound.check_cells(&cells);
+                    let rule = checked.is_ok().then(|| bound.rule(&cells, false).map(ruled)).flatten();
+                    let joins = checked.is_ok() && rule.is_none();
+                    let row = if joins { core::mem::take(&mut bytes) } else { Vec::new() };
+                    match groups.take(key, joins, line, row, cells) {
+                        Ok(Some(group)) => ready.extend(close(group, bound, settings, seen)),
+                        Ok(None) => {}
+                        Err(row) => {
+                            bytes = row;
+                            return Err(RowError::Changed { group: bound.group_name() });
+                        }
+                    }
+                    checked.map(|()| rule.map(|outcome| (outcome, Vec::new())))
+                });
+                match outcome {
+                    Ok(None) => {
+                        if let Some(row) = ready.pop_front() {
+                            return Ok(Some(row));
+                        }
+                    }
+                    Ok(Some((outcome, more))) => return Ok(Some(Row { line, bytes, outcome, more })),
+                    Err(error) => {
+                        return Ok(Some(Row { line, bytes, outcome: Outcome::Bad(error), more: Vec::new() }));
+                    }
+                }
+            },
         }
     }
 }
+
+/// The next line that is not blank, understood by `read`.
+fn next_line<R: BufRead>(
+    lines: &mut Lines<R>,
+    read: impl FnOnce(&[u8], u64) -> Result<Finished, RowError>,
+) -> Result<Option<Row>, ReadError> {
+    loop {
+        let number = lines.next_number();
+        let Some(line) = lines.next().map_err(|source| ReadError::Io { line: number, source })? else {
+            return Ok(None);
+        };
+        let bad = |bytes, error| Row { line: number, bytes, outcome: Outcome::Bad(error), more: Vec::new() };
+        if line.is_cut() {
+            let error = RowError::TooLong { bytes: line.length };
+            return Ok(Some(bad(line.bytes, error)));
+        }
+        let undecodable = line.undecodable;
+        let bytes = line.into_content();
+        if let Some(byte) = undecodable {
+            return Ok(Some(bad(bytes, lines.encoding().refuse(byte))));
+        }
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        return Ok(Some(match read(&bytes, number) {
+            Ok((outcome, more)) => Row { line: number, bytes, outcome, more },
+            Err(error) => bad(bytes, error),
+        }));
+    }
+}
+
+fn close(group: Group, bound: &Bound, settings: &Settings, seen: &mut Seen) -> Vec<Row> {
+    group.into_rows(bound, |draft| finish(draft, 0, settings, seen, |error| bound.place(error)))
+}
+
+/// What a record is, and its further facts.
+pub(crate) type Finished = (Outcome, Vec<Fact>);
 
 /// Gives a record its context and id, checks it, and holds it against the earlier ones.
 fn finish(
@@ -312,41 +484,62 @@ fn finish(
     settings: &Settings,
     seen: &mut Seen,
     place: impl Fn(tenure_core::LineError) -> RowError,
-) -> Result<Outcome, RowError> {
-    let Draft { mut line, id_at, told } = draft;
-    let at = line.occurred_at;
-    if let Some(latest) = settings.latest.filter(|latest| at > *latest) {
-        return Err(RowError::Future { at, latest });
-    }
-    line.context.batch = Some(settings.batch.clone());
-    if line.context.source.is_none() {
-        line.context.source = Some(settings.source.clone());
-    }
-    if settings.backfill.is_some() {
-        line.context.known_lag = settings.backfill;
-    }
-    let recorded_at = line.recorded_at;
+) -> Result<Finished, RowError> {
+    let Draft { line, more, id_at, told } = draft;
     let digest = match told {
         Told::Own => None,
-        Told::Numbered { key, number } => Some(RowDigest::new(id_at, &key, Some(number))),
-        Told::Chosen { key, .. } => Some(RowDigest::new(id_at, &key, None)),
+        Told::Numbered { key, number } => Some((key, Some(number))),
+        Told::Chosen { key, .. } | Told::Group { key } => Some((key, None)),
     };
-    // Without a digest the line has an id of its own, and this one is not used.
-    let row_id = digest.map_or(EventId::from_bytes([0; 16]), |digest| digest.id_under(&settings.batch));
-    let event = line.into_event(row_id).map_err(place)?;
-    let id = event.id();
+    let row_digest = digest.map(|(key, number)| RowDigest::new(id_at, &key, number));
+    let fact = settings.fact(line, row_digest, &place)?;
+    let (id, mut further) = (fact.event.id(), Vec::new());
+    for (index, mut line) in more.into_iter().enumerate() {
+        let digest = digest.map(|(key, number)| RowDigest::new(id_at, &key.further(index), number));
+        if digest.is_none() && line.id.is_none() {
+            line.id = Some(EventId::from_foreign(&id.to_string(), &index.to_string()));
+        }
+        further.push(settings.fact(line, digest, &place)?);
+    }
     let (identity, content, own) = match told {
-        Told::Numbered { .. } => {
-            return Ok(Outcome::Fact(Box::new(Fact { event, recorded_at, digest })));
+        Told::Numbered { .. } | Told::Group { .. } => {
+            return Ok((Outcome::Fact(Box::new(fact)), further));
         }
         // Facts are the same whatever the spelling of their lines, and whatever their context.
-        Told::Own => (Identity::Own(id), Content::of_text(&event.view().to_line()), Some(id)),
+        Told::Own => (Identity::Own(id), Content::of_text(&fact.event.view().to_line()), Some(id)),
         Told::Chosen { key, content } => (Identity::chosen(&key), content, None),
     };
     match seen.earlier(identity, content, number) {
-        Earlier::None => Ok(Outcome::Fact(Box::new(Fact { event, recorded_at, digest }))),
-        Earlier::Equal(first) => Ok(Outcome::Duplicate { first }),
+        Earlier::None => Ok((Outcome::Fact(Box::new(fact)), further)),
+        Earlier::Equal(first) => Ok((Outcome::Duplicate { first }, Vec::new())),
         Earlier::Different(first) => Err(RowError::SameId { first, id: own }),
+    }
+}
+
+impl Settings {
+    /// The checked fact of a line, with its context.
+    fn fact(
+        &self,
+        mut line: Line,
+        digest: Option<RowDigest>,
+        place: impl Fn(tenure_core::LineError) -> RowError,
+    ) -> Result<Fact, RowError> {
+        let at = line.occurred_at;
+        if let Some(latest) = self.latest.filter(|latest| at > *latest) {
+            return Err(RowError::Future { at, latest });
+        }
+        line.context.batch = Some(self.batch.clone());
+        if line.context.source.is_none() {
+            line.context.source = Some(self.source.clone());
+        }
+        if self.backfill.is_some() {
+            line.context.known_lag = self.backfill;
+        }
+        let recorded_at = line.recorded_at;
+        // Without a digest the line has an id of its own, and this one is not used.
+        let row_id = digest.map_or(EventId::from_bytes([0; 16]), |digest| digest.id_under(&self.batch));
+        let event = line.into_event(row_id).map_err(place)?;
+        Ok(Fact { event, recorded_at, digest })
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct TimeFormat {
     text: Box<str>,
     zone: Option<Zone>,
     shape: Shape,
+    /// Tried in order where this one does not fit.
+    others: Vec<TimeFormat>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +41,33 @@ pub(crate) struct ReadTime {
 }
 
 impl TimeFormat {
+    /// Checks formats that are tried in order and the zone that goes with those that need one.
+    pub(crate) fn any_of(texts: &[String], zone: Option<Zone>) -> Result<Self, String> {
+        let [first, others @ ..] = texts else { return Err("a list of formats is not empty".into()) };
+        if others.is_empty() {
+            return Self::new(first, zone);
+        }
+        let one =
+            |text: &String| Self::new(text, zone).or_else(|error| Self::new(text, None).map_err(|_| error));
+        let mut format = one(first)?;
+        format.others = others.iter().map(one).collect::<Result<_, _>>()?;
+        if zone.is_some() && format.zone().is_none() {
+            return Err("every one of the formats says its offset itself; leave zone out".into());
+        }
+        Ok(format)
+    }
+
+    /// Reads wall clocks in another zone; times that say their offset stay as they are.
+    pub(crate) fn set_zone(&mut self, zone: Zone) {
+        if let Shape::Local { zone: of_clock, .. } = &mut self.shape {
+            *of_clock = zone;
+            self.zone = Some(zone);
+        }
+        for other in &mut self.others {
+            other.set_zone(zone);
+        }
+    }
+
     /// Checks a format and the zone that goes with it.
     pub(crate) fn new(text: &str, zone: Option<Zone>) -> Result<Self, String> {
         let shape = match text {
@@ -50,7 +79,7 @@ impl TimeFormat {
         if zone.is_some() && !matches!(shape, Shape::Local { .. }) {
             return Err(format!("a time of the format \"{text}\" says its offset itself; leave zone out"));
         }
-        Ok(Self { text: text.into(), zone, shape })
+        Ok(Self { text: text.into(), zone, shape, others: Vec::new() })
     }
 
     fn strftime(text: &str, zone: Option<Zone>) -> Result<Shape, String> {
@@ -81,19 +110,30 @@ impl TimeFormat {
         }
     }
 
-    /// The format as the mapping writes it.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// The format as the mapping writes it; several with ` | ` between.
+    pub(crate) fn text(&self) -> String {
+        let others = self.others.iter().map(|other| &*other.text);
+        core::iter::once(&*self.text).chain(others).collect::<Vec<_>>().join(" | ")
     }
 
-    /// The zone of the wall clock, where the format needs one.
-    pub(crate) const fn zone(&self) -> Option<Zone> {
-        self.zone
+    /// The zone of the wall clock, where a format needs one.
+    pub(crate) fn zone(&self) -> Option<Zone> {
+        self.zone.or_else(|| self.others.iter().find_map(|other| other.zone))
+    }
+
+    /// Reads a cell by the first format that fits: see [`Self::read_one`].
+    pub(crate) fn read(&self, cell: &str) -> Result<ReadTime, String> {
+        let first = self.read_one(cell);
+        if first.is_ok() || self.others.is_empty() {
+            return first;
+        }
+        let then = self.others.iter().find_map(|other| other.read_one(cell).ok());
+        then.ok_or_else(|| format!("{} is not a time of one of the formats {}", quoted(cell), self.text()))
     }
 
     /// Reads a cell. A date without a time of day is midnight at its start. In an hour that the clock shows twice it
     /// is the first one; a time that the clock skips is as far after the gap began ([`Zone::instant`]).
-    pub(crate) fn read(&self, cell: &str) -> Result<ReadTime, String> {
+    fn read_one(&self, cell: &str) -> Result<ReadTime, String> {
         let known = |at: Timestamp| ReadTime { at, as_utc: at };
         let range = || format!("{} is not in the years 1970 to 9999", quoted(cell));
         let shape = || format!("{} is not a time of the format \"{}\"", quoted(cell), self.text);

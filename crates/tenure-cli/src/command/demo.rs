@@ -12,7 +12,7 @@ use tenure::store::EventStore;
 
 use crate::answer::{Answer, Format, print};
 use crate::args;
-use crate::command::import::{Input, QuarantineAt, batches, import};
+use crate::command::import::{Form, Input, QuarantineAt, batches, import};
 use crate::command::{Talk, customer, rfm, stages};
 use crate::error::CliError;
 use crate::lang::fill;
@@ -38,7 +38,8 @@ pub fn run(args: &args::Demo, talk: Talk) -> Result<ExitCode, CliError> {
         strict: true,
         dry_run: false,
     };
-    let summary = import(&file, CDNOW_SAMPLE, Some(&mapping), &Options::default(), &args.store, talk)?;
+    let summary =
+        import(&file, CDNOW_SAMPLE, &Form::Csv(Box::new(mapping)), &Options::default(), &args.store, talk)?;
     talk.say(&format!(
         "{}: {} {}, {} {}",
         args.store.display(),

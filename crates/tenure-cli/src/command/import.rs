@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tenure::core::log::{Append, AppendError, Corrections, FactBlock, Read};
 use tenure::core::{Duration, LineError, Position};
 use tenure::ingest::{
-    Fact, Mapping, Options, Outcome, Quarantine, ReadError, Recipe, Row, RowError, Rows, shown,
+    Fact, GroupSizes, Guess, Mapping, Options, Outcome, Quarantine, ReadError, Recipe, Row, RowError, Rows,
+    shown,
 };
 use tenure::sqlite::SqliteStore;
 use tenure::store::{Clock, EventStore, StoreError, SystemClock};
@@ -39,6 +40,8 @@ const SKEW: Duration = Duration::days(1);
 const BATCHES: &str = "batches";
 /// What `--map` says of a file of interchange JSON that is not named so.
 const JSONL: &str = "jsonl";
+/// What `--map` says of a file of Segment messages.
+const SEGMENT: &str = "segment_jsonl";
 
 /// What an import did.
 #[derive(Debug, Default)]
@@ -51,11 +54,20 @@ pub struct Summary {
     /// Facts among those of the file that were taken back before, and stay so.
     taken_back: u64,
     duplicates: u64,
+    /// Rows that are lines of the fact of another row.
+    joined: u64,
+    /// Those of them that equal an earlier one of the same fact.
+    equal_lines: u64,
+    left_out: u64,
     bad: u64,
+    /// Further facts of rows that were stored, were there already, or were refused.
+    further: [u64; 3],
+    /// The rows left out by the reason of the mapping.
+    reasons: BTreeMap<String, Problem>,
     /// Rows that stand in other batches, too, by the batch.
     elsewhere: BTreeMap<String, u64>,
     /// The bad rows by what is wrong and where.
-    problems: BTreeMap<(Sort, String), Problem>,
+    problems: BTreeMap<(String, String), Problem>,
     batch: String,
     quarantine: Option<PathBuf>,
 }
@@ -72,10 +84,11 @@ enum Sort {
     Field,
     Future,
     SameId,
+    Group,
     Other,
 }
 
-/// Bad rows of one sort.
+/// Rows of one sort that are no facts.
 #[derive(Debug)]
 struct Problem {
     rows: u64,
@@ -88,7 +101,8 @@ impl Sort {
     const fn of(error: &RowError) -> Self {
         match error {
             RowError::TooLong { .. } => Self::TooLong,
-            RowError::Encoding { .. } => Self::Encoding,
+            RowError::Encoding { .. } | RowError::Undecodable { .. } => Self::Encoding,
+            RowError::Group { .. } | RowError::Changed { .. } => Self::Group,
             RowError::OpenQuote { .. } | RowError::TextAfterQuote { .. } => Self::Quotes,
             RowError::Cells { .. } => Self::Cells,
             RowError::Cell { .. } => Self::Cell,
@@ -111,6 +125,7 @@ impl Sort {
             Self::Field => "field",
             Self::Future => "future",
             Self::SameId => "same_id",
+            Self::Group => "group",
             Self::Other => "other",
         }
     }
@@ -126,29 +141,62 @@ impl Sort {
             Self::Field => w.bad_field,
             Self::Future => w.in_future,
             Self::SameId => w.same_id,
+            Self::Group => w.bad_group,
             Self::Other => w.other_problem,
         }
     }
 }
+
+/// A code of a problem or reason with the words for it; a reason of somebody's own mapping stands for itself.
+fn label(code: &str, w: &'static Words) -> Cell {
+    let known = SORTS_TOLD.iter().find(|sort| sort.code() == code).map(|sort| sort.label(w));
+    let text = known.unwrap_or(match code {
+        "missing_customer" => w.missing_customer,
+        "missing_order" => w.missing_order,
+        "zero_price" => w.zero_price,
+        "negative_price" => w.negative_price,
+        "not_paid" => w.not_paid,
+        other => return Cell::Code(other.into(), other.into()),
+    });
+    Cell::Code(code.into(), text.into())
+}
+
+const SORTS_TOLD: [Sort; 11] = [
+    Sort::TooLong,
+    Sort::Encoding,
+    Sort::Quotes,
+    Sort::Cells,
+    Sort::Cell,
+    Sort::Json,
+    Sort::Field,
+    Sort::Future,
+    Sort::SameId,
+    Sort::Group,
+    Sort::Other,
+];
 
 /// Runs the command.
 ///
 /// # Errors
 /// Wrong usage or input, or a failing store.
 pub fn run(args: &args::Import, talk: Talk) -> Result<ExitCode, CliError> {
-    let named = args.map.as_deref();
-    let mapping = named.filter(|name| *name != JSONL).map(mapping).transpose()?;
-    let is_jsonl = args.file.extension().is_some_and(|end| end == "jsonl" || end == "ndjson");
-    if named.is_none() && !is_jsonl {
+    if args.guess {
+        return guess(args, talk);
+    }
+    // The arguments ask for one of the two.
+    let Some(store) = &args.store else { return Err(CliError::input("name the store: --store FILE.db")) };
+    let form = form(args)?;
+    if form.is_none() {
         return Err(CliError::input(format!(
             "{} is not named .jsonl, so it needs a mapping",
             args.file.display()
         ))
         .hint(format!(
-            "--map NAME or --map FILE.toml; built in: {}; --map jsonl for interchange JSON",
+            "--map NAME or --map FILE.toml; built in: {}; --guess proposes one",
             builtin_names()
         )));
     }
+    let form = form.unwrap_or(Form::Jsonl);
     let backfill = args.backfill.as_deref().map(str::parse).transpose().map_err(|error| {
         CliError::input(format!("--backfill: {error}")).hint("give a duration such as 1d or 12h")
     })?;
@@ -157,29 +205,105 @@ pub fn run(args: &args::Import, talk: Talk) -> Result<ExitCode, CliError> {
         batch: args.batch.clone(),
         backfill,
         latest: SystemClock.now().checked_add(SKEW),
+        encoding: args
+            .encoding
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error| CliError::input(format!("--encoding: {error}")))?,
+        delimiter: args.delimiter.as_deref().map(delimiter).transpose()?,
+        zone: args.zone.as_deref().map(str::parse).transpose().map_err(|error| {
+            CliError::input(format!("--zone: {error}"))
+                .hint("name it as the IANA does, such as Asia/Shanghai")
+        })?,
     };
     let input = source::open_file(&args.file)?;
     let quarantine = match &args.quarantine {
         Some(path) => QuarantineAt::Exactly(path.clone()),
-        None => QuarantineAt::Beside(args.store.clone()),
+        None => QuarantineAt::Beside(store.clone()),
     };
     let file = Input { path: &args.file, quarantine, strict: args.strict, dry_run: args.dry_run };
     if !args.strict && !args.dry_run {
         file.quarantine.check()?;
     }
-    let summary = import(&file, input, mapping.as_ref(), &options, &args.store, talk)?;
-    show(&summary, args, talk)?;
-    Ok(if summary.bad > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let summary = import(&file, input, &form, &options, store, talk)?;
+    show(&summary, args, store, talk)?;
+    Ok(if summary.bad + summary.further[2] > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn show(summary: &Summary, args: &args::Import, talk: Talk) -> Result<(), CliError> {
+/// How the lines of a file become facts.
+#[derive(Debug)]
+pub enum Form {
+    /// Interchange JSON.
+    Jsonl,
+    /// Messages of the Segment specification.
+    Segment,
+    /// Cells, by a mapping.
+    Csv(Box<Mapping>),
+}
+
+/// What the arguments say of the file; none where they say nothing.
+fn form(args: &args::Import) -> Result<Option<Form>, CliError> {
+    Ok(match args.map.as_deref() {
+        Some(JSONL) => Some(Form::Jsonl),
+        Some(SEGMENT) => Some(Form::Segment),
+        Some(name) => Some(Form::Csv(Box::new(mapping(name)?))),
+        None => named_jsonl(&args.file).then_some(Form::Jsonl),
+    })
+}
+
+/// Whether a file is named as one of JSON lines, packed or not.
+fn named_jsonl(path: &Path) -> bool {
+    let is = |path: &Path, ends: &[&str]| {
+        path.extension().and_then(|end| end.to_str()).is_some_and(|end| ends.contains(&end))
+    };
+    let bare = if is(path, &["gz", "zst"]) { path.with_extension("") } else { path.to_owned() };
+    is(&bare, &["jsonl", "ndjson"])
+}
+
+/// The character between cells, as people type it.
+fn delimiter(text: &str) -> Result<u8, CliError> {
+    match text {
+        "tab" | "\\t" => Ok(b'\t'),
+        _ => match text.as_bytes() {
+            [byte] => Ok(*byte),
+            _ => Err(CliError::input(format!("--delimiter: \"{text}\" is not one character"))
+                .hint("such as --delimiter ';' or --delimiter tab")),
+        },
+    }
+}
+
+/// Proposes a mapping for a file.
+fn guess(args: &args::Import, talk: Talk) -> Result<ExitCode, CliError> {
+    let guess = Guess::of(source::open_file(&args.file)?, &name_of(&args.file)).map_err(|error| {
+        let told = CliError::input(format!("{}: {}", args.file.display(), chain(&error)));
+        match error.hint() {
+            Some(hint) => told.hint(hint),
+            None => told,
+        }
+    })?;
+    print(&guess.to_toml())?;
+    for note in guess.notes() {
+        talk.say(&format!("check: {note}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The name of a file without its ends, as a name for a mapping.
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().map_or_else(|| "file".into(), |name| name.to_string_lossy());
+    let name = name.split('.').find(|part| !part.is_empty()).unwrap_or("file");
+    name.chars().filter(|c| !c.is_control()).take(16).collect()
+}
+
+fn show(summary: &Summary, args: &args::Import, store: &Path, talk: Talk) -> Result<(), CliError> {
     let w = talk.words();
     if summary.taken_back > 0 {
         warn(&fill(w.still_void, &[&summary.taken_back]));
     }
     if !args.dry_run {
         for rows in summary.elsewhere.values() {
-            warn(&fill(w.coincide, &[rows, &summary.batch, &args.store.display()]));
+            warn(&fill(w.coincide, &[rows, &summary.batch, &store.display()]));
         }
     }
     if matches!(args.format, Format::Json | Format::Jsonl) {
@@ -191,10 +315,21 @@ fn show(summary: &Summary, args: &args::Import, talk: Talk) -> Result<(), CliErr
         ("imported", w.imported, summary.imported),
         ("known", w.known, summary.known),
         ("taken_back", w.taken_back, summary.taken_back),
+        ("joined", w.joined, summary.joined),
+        ("equal_lines", w.equal_lines, summary.equal_lines),
         ("duplicates", w.duplicates, summary.duplicates),
+        ("left_out", w.left_out, summary.left_out),
         ("bad", w.bad_rows, summary.bad),
         ("elsewhere", w.elsewhere, summary.elsewhere.values().sum()),
+        ("further_imported", w.further_imported, summary.further[0]),
+        ("further_known", w.further_known, summary.further[1]),
+        ("further_bad", w.further_bad, summary.further[2]),
     ] {
+        // What most files have none of is told only where there is some.
+        let seldom = !["rows", "imported", "known", "duplicates", "bad"].contains(&code);
+        if seldom && rows == 0 && args.format == Format::Table {
+            continue;
+        }
         counts.push(vec![Cell::Code(code.into(), label.into()), rows.into()]);
     }
     let columns = [
@@ -205,9 +340,9 @@ fn show(summary: &Summary, args: &args::Import, talk: Talk) -> Result<(), CliErr
         ("example", w.example),
     ];
     let mut problems = Table::new(w.bad_rows, &columns);
-    for ((sort, place), problem) in by_size(summary) {
+    for ((code, place), problem) in by_size(&summary.problems) {
         problems.push(vec![
-            Cell::Code(sort.code().into(), sort.label(w).into()),
+            label(code, w),
             place.as_str().into(),
             problem.rows.into(),
             problem.first_line.into(),
@@ -216,6 +351,12 @@ fn show(summary: &Summary, args: &args::Import, talk: Talk) -> Result<(), CliErr
     }
     let mut answer = Answer::of_table(counts);
     answer.heading = crate::table::safe(&args.file.display().to_string());
+    let columns = [("reason", w.reason), ("rows", w.rows), ("first_line", w.first_line)];
+    let mut left_out = Table::new(w.left_out, &columns);
+    for (reason, problem) in by_size(&summary.reasons) {
+        left_out.push(vec![label(reason, w), problem.rows.into(), problem.first_line.into()]);
+    }
+    answer.tables.push(left_out);
     answer.tables.push(problems);
     if let Some(path) = &summary.quarantine {
         answer.notes.push(format!("{}: {}", w.quarantine, crate::table::safe(&path.display().to_string())));
@@ -229,11 +370,15 @@ fn show(summary: &Summary, args: &args::Import, talk: Talk) -> Result<(), CliErr
 fn summary_json(summary: &Summary, args: &args::Import) -> Value {
     let elsewhere: Vec<Value> =
         summary.elsewhere.iter().map(|(batch, rows)| json!({"batch": batch, "rows": rows})).collect();
-    let problems: Vec<Value> = by_size(summary)
+    let reasons: Vec<Value> = by_size(&summary.reasons)
         .into_iter()
-        .map(|((sort, place), problem)| {
+        .map(|(reason, rows)| json!({"reason": reason, "rows": rows.rows, "first_line": rows.first_line}))
+        .collect();
+    let problems: Vec<Value> = by_size(&summary.problems)
+        .into_iter()
+        .map(|((code, place), problem)| {
             json!({
-                "problem": sort.code(),
+                "problem": code,
                 "place": (!place.is_empty()).then_some(place),
                 "rows": problem.rows,
                 "first_line": problem.first_line,
@@ -249,18 +394,23 @@ fn summary_json(summary: &Summary, args: &args::Import) -> Value {
         "imported": summary.imported,
         "known": summary.known,
         "taken_back": summary.taken_back,
+        "joined": summary.joined,
+        "equal_lines": summary.equal_lines,
         "duplicates": summary.duplicates,
+        "left_out": summary.left_out,
         "bad": summary.bad,
         "elsewhere": elsewhere,
+        "further": {"imported": summary.further[0], "known": summary.further[1], "bad": summary.further[2]},
+        "reasons": reasons,
         "problems": problems,
         "quarantine": summary.quarantine.as_ref().map(|path| path.display().to_string()),
     })
 }
 
-/// The most frequent sort first.
-fn by_size(summary: &Summary) -> Vec<(&(Sort, String), &Problem)> {
-    let mut problems: Vec<_> = summary.problems.iter().collect();
-    problems.sort_by_key(|(key, problem)| (core::cmp::Reverse(problem.rows), *key));
+/// The most frequent sort first, of equal ones that which came first.
+fn by_size<K: Ord>(problems: &BTreeMap<K, Problem>) -> Vec<(&K, &Problem)> {
+    let mut problems: Vec<_> = problems.iter().collect();
+    problems.sort_by_key(|(key, problem)| (core::cmp::Reverse(problem.rows), problem.first_line, *key));
     problems
 }
 
@@ -342,7 +492,7 @@ pub struct Input<'a> {
 pub fn import(
     file: &Input<'_>,
     input: impl BufRead,
-    mapping: Option<&Mapping>,
+    form: &Form,
     options: &Options,
     store: &Path,
     talk: Talk,
@@ -354,9 +504,20 @@ pub fn import(
             None => told,
         }
     };
-    let rows = match mapping {
-        Some(mapping) => Rows::csv(input, mapping, options),
-        None => Rows::jsonl(input, options),
+    let mut total = 0;
+    let rows = match form {
+        Form::Csv(mapping) if mapping.is_grouped() && file.path.is_file() => {
+            // Read twice, so that only incomplete groups are held.
+            let counting = Progress::new(talk.words().counting, 0, talk.quiet);
+            let sizes = GroupSizes::count(source::open_file(file.path)?, mapping, options);
+            let sizes = sizes.map_err(|error| unreadable(&error))?;
+            drop(counting);
+            total = sizes.rows();
+            Rows::csv(input, mapping, options).map(|rows| rows.with_group_sizes(sizes))
+        }
+        Form::Csv(mapping) => Rows::csv(input, mapping, options),
+        Form::Jsonl => Rows::jsonl(input, options),
+        Form::Segment => Rows::segment(input, options),
     }
     .map_err(|error| unreadable(&error))?;
     let mut import = Import {
@@ -370,7 +531,7 @@ pub fn import(
         waiting: Vec::new(),
         quarantine: None,
         summary: Summary { batch: rows.batch().to_owned(), ..Summary::default() },
-        bar: Progress::new(talk.words().importing, 0, talk.quiet),
+        bar: Progress::new(talk.words().importing, total, talk.quiet),
         talk,
     };
     // With --strict the store is not touched, nor made, before the last row was found good.
@@ -392,11 +553,19 @@ struct Import<'a> {
     batches: Option<(Option<String>, String)>,
     others: Vec<String>,
     corrections: Corrections,
-    waiting: Vec<(Row, Fact)>,
+    waiting: Vec<Waiting>,
     quarantine: Option<Quarantine<BufWriter<File>>>,
     summary: Summary,
     bar: Progress,
     talk: Talk,
+}
+
+/// A fact that is to be stored.
+struct Waiting {
+    row: Row,
+    fact: Fact,
+    /// Whether it is a further fact of a row that is counted by another one.
+    further: bool,
 }
 
 impl Import<'_> {
@@ -420,11 +589,29 @@ impl Import<'_> {
         self.bar.at(self.summary.rows);
         match core::mem::replace(&mut row.outcome, Outcome::Duplicate { first: 0 }) {
             Outcome::Fact(fact) => {
-                self.waiting.push((row, *fact));
+                let more = core::mem::take(&mut row.more);
+                let further = more.into_iter().map(|fact| Waiting { row: row.clone(), fact, further: true });
+                let further: Vec<_> = further.collect();
+                self.waiting.push(Waiting { row, fact: *fact, further: false });
+                self.waiting.extend(further);
                 // With --strict nothing is written before the last row is read.
                 if self.waiting.len() >= CHUNK && !self.file.strict { self.flush() } else { Ok(()) }
             }
-            Outcome::Bad(error) => self.refuse(&row, &error),
+            Outcome::Bad(error) => {
+                self.summary.bad += 1;
+                self.refuse(&row, &error)
+            }
+            Outcome::Joined { equal, .. } => {
+                self.summary.joined += 1;
+                self.summary.equal_lines += u64::from(equal);
+                Ok(())
+            }
+            Outcome::LeftOut { reason } => {
+                self.summary.left_out += 1;
+                let new = || Problem { rows: 0, first_line: row.line, example: String::new() };
+                self.summary.reasons.entry(reason.into()).or_insert_with(new).rows += 1;
+                Ok(())
+            }
             _ => {
                 self.summary.duplicates += 1;
                 Ok(())
@@ -433,14 +620,17 @@ impl Import<'_> {
     }
 
     fn refuse(&mut self, row: &Row, error: &RowError) -> Result<(), CliError> {
-        self.summary.bad += 1;
-        if self.summary.bad <= TOLD {
+        if self.summary.bad + self.summary.further[2] <= TOLD {
             let file = self.file.path.display();
             self.bar.aside(|| warn(&format!("{file}:{}: {error}: {}", row.line, shown(&row.bytes))));
         }
         let place = shown(error.column().or_else(|| error.field()).unwrap_or_default().as_bytes());
         let problems = &mut self.summary.problems;
-        let mut key = (Sort::of(error), place);
+        let code = match error {
+            RowError::Rule { reason, .. } => reason.to_string(),
+            _ => Sort::of(error).code().to_owned(),
+        };
+        let mut key = (code, place);
         if problems.len() >= SORTS && !problems.contains_key(&key) {
             key.1.clear();
         }
@@ -472,7 +662,7 @@ impl Import<'_> {
 
     /// Counts rows that stand in other batches, too, and facts that were taken back before.
     fn compare(&mut self, store: &SqliteStore) -> Result<(), CliError> {
-        for (_, fact) in &self.waiting {
+        for Waiting { fact, .. } in self.waiting.iter().filter(|waiting| !waiting.further) {
             let event = &fact.event;
             if self.corrections.is_voided(event.id(), event.customer().id()) {
                 self.summary.taken_back += 1;
@@ -483,7 +673,8 @@ impl Import<'_> {
         let own: Vec<&Fact> = self
             .waiting
             .iter()
-            .map(|(_, fact)| fact)
+            .filter(|waiting| !waiting.further)
+            .map(|waiting| &waiting.fact)
             .filter(|fact| !fact.own_id() && counts(fact.event.id(), fact))
             .collect();
         for batch in &self.others {
@@ -501,8 +692,10 @@ impl Import<'_> {
     /// Writes what waits, in one commit.
     fn flush(&mut self) -> Result<(), CliError> {
         let Some(store) = self.store.take() else {
-            self.summary.imported += self.waiting.len() as u64;
-            self.waiting.clear();
+            for waiting in self.waiting.drain(..) {
+                *(if waiting.further { &mut self.summary.further[0] } else { &mut self.summary.imported }) +=
+                    1;
+            }
             return Ok(());
         };
         let done = self.compare(&store).and_then(|()| self.append(&store));
@@ -516,22 +709,35 @@ impl Import<'_> {
             return self.foresee(store, waiting);
         }
         while !waiting.is_empty() {
-            let events = waiting.iter().map(|(_, fact)| fact.event.clone()).collect();
+            let further: Vec<_> = waiting
+                .iter()
+                .filter(|waiting| waiting.further)
+                .map(|waiting| waiting.fact.event.id())
+                .collect();
+            let known = match further.as_slice() {
+                [] => 0,
+                ids => source::known(store, ids)?.into_iter().filter(|known| *known).count(),
+            };
+            let events = waiting.iter().map(|waiting| waiting.fact.event.clone()).collect();
             match block_on(store.append(Append::new(events))) {
                 Ok(appended) => {
-                    let stored = appended.stored();
+                    let more = further.len().saturating_sub(known);
+                    let stored = appended.stored().saturating_sub(more);
+                    let rows = waiting.len().saturating_sub(further.len());
+                    self.summary.further[0] += more as u64;
+                    self.summary.further[1] += known as u64;
                     self.summary.imported += stored as u64;
-                    self.summary.known += waiting.len().saturating_sub(stored) as u64;
+                    self.summary.known += rows.saturating_sub(stored) as u64;
                     return Ok(());
                 }
                 // One row names a stored fact's id with other content: it is bad, the others are not.
                 Err(StoreError::Refused(AppendError::IdTaken { id, position })) => {
                     let taken = RowError::Taken { id, position };
                     let (bad, good): (Vec<_>, Vec<_>) =
-                        waiting.into_iter().partition(|(_, fact)| fact.event.id() == id);
+                        waiting.into_iter().partition(|waiting| waiting.fact.event.id() == id);
                     waiting = good;
-                    for (row, _) in &bad {
-                        self.refuse(row, &taken)?;
+                    for Waiting { row, further, .. } in &bad {
+                        self.taken(row, *further, &taken)?;
                     }
                     if self.file.strict {
                         return Ok(());
@@ -543,30 +749,38 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// Refuses a fact whose id the store has with another content.
+    fn taken(&mut self, row: &Row, further: bool, error: &RowError) -> Result<(), CliError> {
+        *(if further { &mut self.summary.further[2] } else { &mut self.summary.bad }) += 1;
+        self.refuse(row, error)
+    }
+
     /// What an append would do, without one.
-    fn foresee(&mut self, store: &SqliteStore, waiting: Vec<(Row, Fact)>) -> Result<(), CliError> {
-        let ids: Vec<_> = waiting.iter().map(|(_, fact)| fact.event.id()).collect();
+    fn foresee(&mut self, store: &SqliteStore, waiting: Vec<Waiting>) -> Result<(), CliError> {
+        let ids: Vec<_> = waiting.iter().map(|waiting| waiting.fact.event.id()).collect();
         let places = block_on(store.known(&ids))?;
-        let mut known: Vec<(Position, Row, Fact)> = Vec::new();
-        for (place, (row, fact)) in places.into_iter().zip(waiting) {
+        let mut known: Vec<(Position, Waiting)> = Vec::new();
+        for (place, waiting) in places.into_iter().zip(waiting) {
             match place {
-                Some(position) => known.push((position, row, fact)),
+                Some(position) => known.push((position, waiting)),
+                None if waiting.further => self.summary.further[0] += 1,
                 None => self.summary.imported += 1,
             }
         }
         // In the order of the log, so that one page serves many.
         known.sort_by_key(|(position, ..)| *position);
         let mut page = FactBlock::default();
-        for (position, row, fact) in known {
+        for (position, Waiting { row, fact, further }) in known {
             if !page.iter().any(|stored| stored.position == position) {
                 let before = Position(position.0.saturating_sub(1));
                 page = block_on(store.read(&Read::all().from(before).limit(COMPARED)))?.facts;
             }
             let stored = page.iter().find(|stored| stored.position == position);
             if stored.is_none_or(|stored| stored.event.same_content(&fact.event.view())) {
-                self.summary.known += 1;
+                *(if further { &mut self.summary.further[1] } else { &mut self.summary.known }) += 1;
             } else {
-                self.refuse(&row, &RowError::Taken { id: fact.event.id(), position: Some(position) })?;
+                let taken = RowError::Taken { id: fact.event.id(), position: Some(position) };
+                self.taken(&row, further, &taken)?;
             }
         }
         Ok(())
@@ -579,19 +793,20 @@ impl Import<'_> {
         } else if self.summary.bad == 0 {
             self.open()?;
             self.flush()?;
-            if self.summary.bad > 0 {
+            if self.summary.bad + self.summary.further[2] > 0 {
                 self.unregister()?;
             }
         }
         drop(self.bar);
-        if self.summary.bad > TOLD {
-            warn(&fill(w.bad_in_all, &[&self.summary.bad]));
+        let bad = self.summary.bad + self.summary.further[2];
+        if bad > TOLD {
+            warn(&fill(w.bad_in_all, &[&bad]));
         }
-        if self.file.strict && self.summary.bad > 0 {
+        if self.file.strict && bad > 0 {
             return Err(CliError::input(format!(
                 "{}: {} of {} rows are bad; nothing was imported",
                 self.file.path.display(),
-                self.summary.bad,
+                bad,
                 self.summary.rows
             ))
             .hint("correct them, or import without --strict: bad rows go to a quarantine file"));
@@ -663,14 +878,13 @@ fn mapping(name: &str) -> Result<Mapping, CliError> {
         return Ok(mapping);
     }
     let text = fs::read_to_string(name).map_err(|error| {
-        CliError::input(format!("--map {name}: {error}")).hint(format!(
-            "name a TOML file or a built-in mapping: {}; jsonl for interchange JSON",
-            builtin_names()
-        ))
+        CliError::input(format!("--map {name}: {error}"))
+            .hint(format!("name a TOML file or a built-in mapping: {}", builtin_names()))
     })?;
     Mapping::parse(name, &text).map_err(|error| CliError::input(chain(&error)))
 }
 
 fn builtin_names() -> String {
-    Mapping::builtin_names().collect::<Vec<_>>().join(", ")
+    let names = Mapping::builtin_names().chain([SEGMENT, JSONL]);
+    names.collect::<Vec<_>>().join(", ")
 }

@@ -6,6 +6,7 @@ pub mod import;
 pub mod log;
 pub mod replay;
 pub mod report;
+pub mod revenue;
 pub mod rfm;
 pub mod stages;
 pub mod verify;

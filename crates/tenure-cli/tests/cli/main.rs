@@ -13,6 +13,7 @@ mod corpus;
 mod demo;
 mod hostile;
 mod import;
+mod real_files;
 mod stores;
 mod wrong;
 

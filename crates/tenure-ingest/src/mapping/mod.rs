@@ -1,18 +1,28 @@
 //! Which column of a CSV file is which field of a fact: a TOML file.
 
+pub(crate) mod amount;
+mod column;
+mod kind;
+mod rule;
+
 use core::fmt;
-use core::marker::PhantomData;
 use std::collections::BTreeMap;
 
-use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
-use tenure_core::{Currency, CustomerKey, Kind, Zone};
+use tenure_core::{CustomerKey, Kind, Zone};
 
+pub(crate) use self::amount::{AmountFrom, CurrencyFrom, Per, ValueFrom};
+pub(crate) use self::column::Column;
+pub(crate) use self::kind::{KindFrom, KindName};
+pub(crate) use self::rule::{Rule, Then};
+
+use crate::encoding::Encoding;
 use crate::error::MappingError;
 use crate::recipe::{Format, Recipe};
 use crate::time_format::TimeFormat;
 
-/// How the rows of a CSV file become facts, one row one fact.
+/// How the rows of a CSV file become facts, one row one fact unless `group_by` says otherwise.
 ///
 /// Columns are named as the header names them, exactly. An empty cell means that the field is absent, except where a
 /// fact cannot be without it.
@@ -25,6 +35,7 @@ use crate::time_format::TimeFormat;
 /// kind = "order_placed"            # required: one kind for all rows, or
 /// # kind = { column = "type" }                                      # the kind stands in a cell
 /// # kind = { column = "type", map = { buy = "order_placed", bye = "churn_confirmed" } }   # or the shop's word for it
+/// # kind = { column = "no", prefix = { C = "order_refunded" }, other = "order_placed" }   # or how the cell begins
 ///
 /// [customer]                       # required: a UUID, namespace:value or a plain value of the namespace
 /// column = "buyer"
@@ -37,6 +48,11 @@ use crate::time_format::TimeFormat;
 /// [amount]                         # a plain decimal such as 14.77; never a float
 /// column = "total"
 /// currency = "CNY"                 # or: currency_column = "currency"
+/// # price = "unit_price"           # instead of column: the exact product of the two, rounded once, half to even
+/// # quantity = "pieces"
+/// # decimal = ","                  # default "."
+/// # thousands = "."                # default none: groups of three digits are refused, never guessed
+/// # refunds = "negative"           # rows of order_refunded carry the sign; amounts and quantities are turned round
 ///
 /// [subject]                        # subject, number (whole), channel, actor: a column, or one value for all rows
 /// column = "order_no"
@@ -59,6 +75,33 @@ use crate::time_format::TimeFormat;
 ///
 /// `id_from = ["order_no"]` at the top names the columns that tell rows apart for rows without an id of their own:
 /// see [`RowDigest`](crate::RowDigest).
+///
+/// `group_by = ["order_no"]` makes one fact of the rows that are equal in these columns, wherever they stand in the file,
+/// as in an export with a row for each line of an order. Amounts and `[lines]` are gathered (an amount `per = "group"` is
+/// that of the whole), the time is the earliest, of every other column the first cell that is not empty counts. Rows
+/// that name another customer, kind or currency, and rows that cannot be read, refuse the whole group.
+/// `equal_lines = "drop"` takes a row that equals an earlier one of its group for a duplicate.
+///
+/// ```toml
+/// encoding = "gb18030"             # at the top; default "utf8"
+///
+/// [[rule]]                         # rows that are no facts; the first rule that fits decides
+/// reason = "zero_price"            # what the summary of an import counts them under
+/// column = "price"
+/// is = "zero"                      # or empty, negative; or one_of = ["a", "b"]; or begins = "T"
+/// then = "leave_out"               # or quarantine
+/// # whole = true                   # asked of a group: by its first cell that is not empty
+///
+/// [[also]]                         # a further fact of the same row, where its amount is there and not zero
+/// kind = "order_refunded"
+/// amount = { column = "refunded", currency = "EUR" }
+/// # occurred_at = { ... }          # default: when the first fact happened
+/// ```
+///
+/// Wherever a column is named, several may be, as in `column = ["sku", "name"]`: the first cell that is not empty counts. So
+/// may several time formats, tried in order. `customer.pseudonym = true` is for a personal column, such as e-mail
+/// addresses: the customer is a hash of it, and the text is kept nowhere. `data.x.optional = true` is for a column that may
+/// be missing.
 ///
 /// A date without a time of day is midnight at its start. A time that the clock of the zone shows twice is the first
 /// of the two; one that it skips is as long after the gap began as it is in the gap. `boolean` reads `true`, `false`,
@@ -88,8 +131,10 @@ pub struct Mapping {
     namespace: String,
     #[serde(default)]
     delimiter: Delimiter,
+    #[serde(default)]
+    encoding: Encoding,
     pub(crate) kind: KindFrom,
-    pub(crate) customer: OneColumn,
+    pub(crate) customer: CustomerFrom,
     pub(crate) occurred_at: TimeFrom,
     pub(crate) amount: Option<AmountFrom>,
     pub(crate) subject: Option<Source>,
@@ -102,10 +147,23 @@ pub struct Mapping {
     pub(crate) id: Option<IdFrom>,
     #[serde(default)]
     pub(crate) id_from: Vec<Column>,
+    #[serde(default)]
+    pub(crate) group_by: Vec<Column>,
+    #[serde(default)]
+    pub(crate) equal_lines: EqualLines,
+    #[serde(default, rename = "rule")]
+    pub(crate) rules: Vec<Rule>,
+    #[serde(default)]
+    pub(crate) also: Vec<Also>,
 }
 
 /// The mappings that come with the crate: name and text.
-const BUILTIN: &[(&str, &str)] = &[("cdnow", include_str!("../mappings/cdnow.toml"))];
+const BUILTIN: &[(&str, &str)] = &[
+    ("cdnow", include_str!("../../mappings/cdnow.toml")),
+    ("generic_orders", include_str!("../../mappings/generic_orders.toml")),
+    ("shopify_orders", include_str!("../../mappings/shopify_orders.toml")),
+    ("uci_online_retail", include_str!("../../mappings/uci_online_retail.toml")),
+];
 
 impl Mapping {
     /// The names of the mappings that come with the crate.
@@ -163,15 +221,55 @@ impl Mapping {
     pub fn recipe(&self) -> Recipe {
         Recipe {
             format: Format::Csv,
-            time_column: self.occurred_at.column.name.to_string(),
-            time_format: self.occurred_at.format.text().into(),
+            time_column: self.occurred_at.column.shown(),
+            time_format: self.occurred_at.format.text(),
             zone: self.occurred_at.format.zone().map(|zone| zone.to_string()),
-            id_from: self.id_from.iter().map(|column| column.name.to_string()).collect(),
+            id_from: self.id_from.iter().map(Column::shown).collect(),
+            group_by: self.group_by.iter().map(Column::shown).collect(),
         }
+    }
+
+    /// Whether several rows make one fact, so that reading in bounded memory needs [`GroupSizes`](crate::GroupSizes).
+    pub const fn is_grouped(&self) -> bool {
+        !self.group_by.is_empty()
+    }
+
+    /// The same mapping for a file with another separator, encoding or zone; what is none stays as it is.
+    pub(crate) fn adjusted(
+        &self,
+        delimiter: Option<u8>,
+        encoding: Option<Encoding>,
+        zone: Option<Zone>,
+    ) -> Self {
+        let mut mapping = self.clone();
+        if let Some(delimiter) = delimiter {
+            mapping.delimiter = Delimiter(delimiter);
+        }
+        if let Some(encoding) = encoding {
+            mapping.encoding = encoding;
+        }
+        if let Some(zone) = zone {
+            mapping.occurred_at.format.set_zone(zone);
+            for from in mapping.data.values_mut() {
+                if let DataType::Time(format) = &mut from.reads {
+                    format.set_zone(zone);
+                }
+            }
+            for also in &mut mapping.also {
+                if let Some(time) = &mut also.occurred_at {
+                    time.format.set_zone(zone);
+                }
+            }
+        }
+        mapping
     }
 
     pub(crate) const fn delimiter(&self) -> u8 {
         self.delimiter.0
+    }
+
+    pub(crate) const fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// What holds between the parts.
@@ -192,16 +290,38 @@ impl Mapping {
         if self.lines.is_some() && self.data.contains_key("lines") {
             return refuse("data.lines", "it is made by [lines] already; keep one of the two".into());
         }
-        for (index, column) in self.id_from.iter().enumerate() {
-            let path = format!("id_from[{index}]");
-            if self.id_from.iter().take(index).any(|other| other.name == column.name) {
-                return refuse(&path, format!("\"{}\" is named twice", column.name));
+        if self.is_grouped() && !self.id_from.is_empty() {
+            let why = "the columns of group_by tell facts apart already; leave id_from out";
+            return refuse("id_from", why.into());
+        }
+        if self.is_grouped() && self.id.is_some() {
+            return refuse("id", "the columns of group_by give the id of a group; leave [id] out".into());
+        }
+        if !self.is_grouped() {
+            let why = "it goes with group_by only";
+            if self.equal_lines == EqualLines::Drop {
+                return refuse("equal_lines", why.into());
             }
-            if let Some(field) = self.sealed_as(&column.name) {
-                let name = &column.name;
-                let why =
-                    format!("\"{name}\" is mapped to {field}, which is personal: ids are never made of that");
-                return refuse(&path, why);
+            if let Some(index) = self.rules.iter().position(|rule| rule.whole) {
+                return refuse(&format!("rule[{index}].whole"), why.into());
+            }
+            if self.amount.as_ref().is_some_and(|amount| amount.per == Per::Group) {
+                return refuse("amount.per", why.into());
+            }
+        }
+        for (list, columns) in [("id_from", &self.id_from), ("group_by", &self.group_by)] {
+            for (index, column) in columns.iter().enumerate() {
+                let path = format!("{list}[{index}]");
+                let name = column.name();
+                if columns.iter().take(index).any(|other| other.name() == name) {
+                    return refuse(&path, format!("\"{name}\" is named twice"));
+                }
+                if let Some(field) = self.sealed_as(name) {
+                    let why = format!(
+                        "\"{name}\" is mapped to {field}, which is personal: ids are never made of that"
+                    );
+                    return refuse(&path, why);
+                }
             }
         }
         Ok(())
@@ -212,7 +332,10 @@ impl Mapping {
     /// It must not depend on the row, or the ids of a file would change with what its rows mean. So where the kind
     /// stands in a column, what is personal in one possible kind is left out for all.
     pub(crate) fn sealed_as(&self, column: &str) -> Option<String> {
-        let of_column = |from: &DataFrom| from.column.as_ref().is_some_and(|named| &*named.name == column);
+        if self.customer.pseudonym && self.customer.column.is_named(column) {
+            return Some("customer, under a pseudonym".into());
+        }
+        let of_column = |from: &DataFrom| from.column.as_ref().is_some_and(|named| named.is_named(column));
         let personal = |name: &str| self.kind.possible(|kind| sealed_property(kind, name));
         let found = self.data.iter().find(|(name, from)| of_column(from) && personal(name));
         found.map(|(name, _)| format!("data.{name}"))
@@ -229,10 +352,7 @@ impl Mapping {
         with("customer.column", &mut self.customer.column)?;
         with("occurred_at.column", &mut self.occurred_at.column)?;
         if let Some(amount) = &mut self.amount {
-            with("amount.column", &mut amount.column)?;
-            if let CurrencyFrom::Column(column) = &mut amount.currency {
-                with("amount.currency_column", column)?;
-            }
+            amount.each_column("amount", &mut with)?;
         }
         let sources = [
             ("subject.column", &mut self.subject),
@@ -262,8 +382,19 @@ impl Mapping {
         if let Some(id) = &mut self.id {
             with("id.column", &mut id.column)?;
         }
-        for (index, column) in self.id_from.iter_mut().enumerate() {
-            with(&format!("id_from[{index}]"), column)?;
+        for (path, columns) in [("id_from", &mut self.id_from), ("group_by", &mut self.group_by)] {
+            for (index, column) in columns.iter_mut().enumerate() {
+                with(&format!("{path}[{index}]"), column)?;
+            }
+        }
+        for (index, rule) in self.rules.iter_mut().enumerate() {
+            with(&format!("rule[{index}].column"), &mut rule.column)?;
+        }
+        for (index, also) in self.also.iter_mut().enumerate() {
+            if let Some(time) = &mut also.occurred_at {
+                with(&format!("also[{index}].occurred_at.column"), &mut time.column)?;
+            }
+            also.amount.each_column(&format!("also[{index}].amount"), &mut with)?;
         }
         Ok(())
     }
@@ -272,23 +403,23 @@ impl Mapping {
     pub(crate) fn column_of(&self, field: &str) -> Option<&str> {
         let source = match field {
             "kind" => match &self.kind {
-                KindFrom::Column { column, .. } => return Some(&column.name),
+                KindFrom::Column { column, .. } => return Some(column.name()),
                 KindFrom::Value(_) => return None,
             },
-            "customer" => return Some(&self.customer.column.name),
-            "occurred_at" => return Some(&self.occurred_at.column.name),
-            "amount" => return self.amount.as_ref().map(|amount| &*amount.column.name),
+            "customer" => return Some(self.customer.column.name()),
+            "occurred_at" => return Some(self.occurred_at.column.name()),
+            "amount" => return self.amount.as_ref().map(AmountFrom::name),
             "subject" => &self.subject,
             "number" => &self.number,
             "channel" => &self.channel,
             "actor" => &self.actor,
             _ => {
                 let name = field.strip_prefix("data.")?;
-                return self.data.get(name)?.column.as_ref().map(|column| &*column.name);
+                return self.data.get(name)?.column.as_ref().map(Column::name);
             }
         };
         match source {
-            Some(Source::Column(column)) => Some(&column.name),
+            Some(Source::Column(column)) => Some(column.name()),
             _ => None,
         }
     }
@@ -300,7 +431,7 @@ pub(crate) fn sealed_property(kind: &str, name: &str) -> bool {
         Some(Kind::ProfileUpdated) => true,
         Some(Kind::IdentityLinked) if name == "value" => true,
         // Free text, whichever fact it stands in: people write names and numbers into it.
-        _ => matches!(name, "why" | "reason" | "outcome"),
+        _ => matches!(name, "why" | "reason" | "outcome" | "note"),
     }
 }
 
@@ -311,26 +442,6 @@ fn default_namespace() -> String {
 /// The line, from 1, of a place in a text.
 fn line_of(text: &str, byte: usize) -> usize {
     1 + text.bytes().take(byte).filter(|b| *b == b'\n').count()
-}
-
-/// A column: its name, and its place once the header is known.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Column {
-    pub(crate) name: Box<str>,
-    pub(crate) index: usize,
-}
-
-impl TryFrom<String> for Column {
-    type Error = &'static str;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        if name.is_empty() {
-            Err("the name of a column is not empty")
-        } else {
-            Ok(Self { name: name.into(), index: 0 })
-        }
-    }
 }
 
 /// The byte between cells.
@@ -416,86 +527,37 @@ impl TryFrom<RawSource> for Source {
     }
 }
 
-/// A field that only a column can give.
+/// Who it is about.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OneColumn {
+pub(crate) struct CustomerFrom {
     pub(crate) column: Column,
+    /// Whether the cell is personal, such as an e-mail address: then the customer is known by a hash of it, and the
+    /// cell itself is kept nowhere.
+    #[serde(default)]
+    pub(crate) pseudonym: bool,
 }
 
-/// The kind: one for all rows, or from a column, perhaps by a list of words.
-#[derive(Clone, Debug)]
-pub(crate) enum KindFrom {
-    Value(KindName),
-    Column { column: Column, map: Option<BTreeMap<String, KindName>> },
+/// What becomes of a line of a group that equals an earlier one in every cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EqualLines {
+    /// It is a line as any other: an article that went over the till twice.
+    #[default]
+    Keep,
+    /// It is a duplicate.
+    Drop,
 }
 
-impl KindFrom {
-    /// Whether a possible kind is as `is` says. Without a list of words every kind is possible.
-    fn possible(&self, is: impl Fn(&str) -> bool) -> bool {
-        match self {
-            Self::Value(kind) => is(&kind.0),
-            Self::Column { map: Some(map), .. } => map.values().any(|kind| is(&kind.0)),
-            Self::Column { map: None, .. } => Kind::ALL.iter().any(|kind| is(kind.name())),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for KindFrom {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Raw {
-            column: Column,
-            map: Option<BTreeMap<String, KindName>>,
-        }
-        let from = TextOr::<KindName, Raw>(PhantomData, "the name of a kind or { column = \"...\" }");
-        Ok(match deserializer.deserialize_any(from)? {
-            Either::Text(kind) => Self::Value(kind),
-            Either::Table(Raw { column, map }) => Self::Column { column, map },
-        })
-    }
-}
-
-enum Either<T, M> {
-    Text(T),
-    Table(M),
-}
-
-/// Reads a text as `T` or a table as `M`; unlike an untagged enum it keeps the message of the one that fits.
-struct TextOr<T, M>(PhantomData<(T, M)>, &'static str);
-
-impl<'de, T: TryFrom<String, Error = String>, M: Deserialize<'de>> Visitor<'de> for TextOr<T, M> {
-    type Value = Either<T, M>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.1)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        T::try_from(text.to_owned()).map(Either::Text).map_err(E::custom)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        M::deserialize(MapAccessDeserializer::new(map)).map(Either::Table)
-    }
-}
-
-/// The name of a kind in its plain shape; it need not be in the catalogue.
+/// A further fact of the same record, for the same customer and about the same subject, where its amount is there and
+/// not zero.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct KindName(pub(crate) Box<str>);
-
-impl TryFrom<String> for KindName {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-            return Err(format!("{name:?} is not a kind: 1 to 64 of a-z 0-9 _, such as order_placed"));
-        }
-        Ok(Self(name.into()))
-    }
+#[serde(deny_unknown_fields)]
+pub(crate) struct Also {
+    pub(crate) kind: KindName,
+    pub(crate) amount: AmountFrom,
+    /// When, where it is not when the first fact happened.
+    pub(crate) occurred_at: Option<TimeFrom>,
 }
 
 /// A column of times.
@@ -510,50 +572,32 @@ pub(crate) struct TimeFrom {
 #[serde(deny_unknown_fields)]
 struct RawTime {
     column: Column,
-    format: String,
+    format: OneOrMore,
     zone: Option<Zone>,
+}
+
+/// One text, or several.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text or a list of texts")]
+pub(crate) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    pub(crate) fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::More(texts) => texts,
+        }
+    }
 }
 
 impl TryFrom<RawTime> for TimeFrom {
     type Error = String;
 
     fn try_from(raw: RawTime) -> Result<Self, Self::Error> {
-        Ok(Self { column: raw.column, format: TimeFormat::new(&raw.format, raw.zone)? })
-    }
-}
-
-/// A column of amounts and what they are amounts of.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "RawAmount")]
-pub(crate) struct AmountFrom {
-    pub(crate) column: Column,
-    pub(crate) currency: CurrencyFrom,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum CurrencyFrom {
-    Value(Currency),
-    Column(Column),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAmount {
-    column: Column,
-    currency: Option<Currency>,
-    currency_column: Option<Column>,
-}
-
-impl TryFrom<RawAmount> for AmountFrom {
-    type Error = &'static str;
-
-    fn try_from(raw: RawAmount) -> Result<Self, Self::Error> {
-        let currency = match (raw.currency, raw.currency_column) {
-            (Some(currency), None) => CurrencyFrom::Value(currency),
-            (None, Some(column)) => CurrencyFrom::Column(column),
-            _ => return Err("write either currency = \"USD\" or currency_column = \"...\""),
-        };
-        Ok(Self { column: raw.column, currency })
+        Ok(Self { column: raw.column, format: TimeFormat::any_of(&raw.format.into_vec(), raw.zone)? })
     }
 }
 
@@ -598,8 +642,10 @@ struct RawData {
     value: Option<Constant>,
     #[serde(default, rename = "type")]
     reads: TypeName,
-    format: Option<String>,
+    format: Option<OneOrMore>,
     zone: Option<Zone>,
+    #[serde(default)]
+    optional: bool,
 }
 
 impl TryFrom<RawData> for DataFrom {
@@ -607,14 +653,15 @@ impl TryFrom<RawData> for DataFrom {
 
     fn try_from(raw: RawData) -> Result<Self, Self::Error> {
         let (column, value) = match Source::try_from(RawSource { column: raw.column, value: raw.value })? {
-            Source::Column(column) => (Some(column), String::new()),
+            Source::Column(column) => (Some(Column { optional: raw.optional, ..column }), String::new()),
+            Source::Value(_) if raw.optional => return Err("optional goes with a column only".into()),
             Source::Value(value) => (None, value),
         };
         let reads = match raw.reads {
             TypeName::Time => {
                 let format =
                     raw.format.ok_or("a property of type time needs a format, such as \"%Y-%m-%d\"")?;
-                DataType::Time(Box::new(TimeFormat::new(&format, raw.zone)?))
+                DataType::Time(Box::new(TimeFormat::any_of(&format.into_vec(), raw.zone)?))
             }
             _ if raw.format.is_some() || raw.zone.is_some() => {
                 return Err("format and zone go with type = \"time\" only".into());
@@ -635,6 +682,9 @@ impl TryFrom<RawData> for DataFrom {
 pub(crate) struct LinesFrom {
     pub(crate) sku: Source,
     pub(crate) quantity: Source,
+    /// Whether a line says its share of the amount, too: rounded for itself.
+    #[serde(default)]
+    pub(crate) amount: bool,
 }
 
 /// The id that a row has of its own.
