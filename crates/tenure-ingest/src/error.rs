@@ -248,7 +248,7 @@ pub enum ReadError {
         /// What is wrong with it.
         why: Box<str>,
     },
-    /// The file is not text in an encoding that is read. **What to do:** save it as CSV in UTF-8.
+    /// The file is not text in an encoding that is read. **What to do:** save it as UTF-8.
     #[error("the file is {what}")]
     Foreign {
         /// What it is.
@@ -280,7 +280,7 @@ impl ReadError {
             Self::Column { .. } => {
                 Some("names are compared exactly; is the delimiter of the mapping that of the file?")
             }
-            Self::Foreign { .. } => Some("save it as CSV in UTF-8 (in spreadsheets: CSV UTF-8)"),
+            Self::Foreign { .. } => Some("save it as UTF-8 (in spreadsheets: CSV UTF-8)"),
             Self::ColumnTwice { .. } => Some("rename one of the two columns"),
             Self::Mapping(error) => error.hint(),
             _ => None,

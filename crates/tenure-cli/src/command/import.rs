@@ -17,7 +17,7 @@ use tenure::ingest::{
 use tenure::sqlite::SqliteStore;
 use tenure::store::{Clock, EventStore, StoreError, SystemClock};
 
-use crate::answer::{Answer, Format, print_json};
+use crate::answer::{Answer, Format, print, print_json};
 use crate::args;
 use crate::command::{Talk, warn};
 use crate::error::{CliError, chain};
