@@ -255,9 +255,9 @@ impl Bound {
         let from = &self.mapping.customer;
         let cell = needed_text(cells, &from.column, "customer")?;
         if from.pseudonym {
-            return Ok(pseudonym(&self.namespace, &cell).into());
+            return Ok(pseudonym(&self.namespace, cell).into());
         }
-        Customer::parse(&cell, &self.namespace)
+        Customer::parse(cell, &self.namespace)
             .map_err(|error| refused(&from.column, "customer", &error.to_string()))
     }
 
