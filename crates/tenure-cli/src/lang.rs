@@ -129,6 +129,9 @@ words! {
     demo_title: "CDNOW: purchases of 2,357 customers in 1997 and 1998 (Fader and Hardie 2001)", "CDNOW：2,357 位客户 1997 至 1998 年的购买记录（Fader 与 Hardie，2001）";
     demo_next: "Next: tenure customer cdnow:0001 --store {} --as-of 1998-06-30", "下一步：tenure customer cdnow:0001 --store {} --as-of 1998-06-30";
     plus_more: "… and {} more", "……以及另外 {} 位";
+    // Of `simulate`.
+    simulating: "simulating", "模拟";
+    simulated: "{}: {} facts of {} customers, {} of them new", "{}：{} 条事实，{} 位客户，其中新增 {} 条";
 }
 
 /// A phrase with its `{}` filled in, in order.

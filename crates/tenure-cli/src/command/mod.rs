@@ -7,6 +7,7 @@ pub mod log;
 pub mod replay;
 pub mod report;
 pub mod rfm;
+pub mod simulate;
 pub mod stages;
 pub mod verify;
 pub mod void;
