@@ -93,8 +93,10 @@ impl FromStr for Mix {
         let mut weights = [None; 3];
         for part in text.split(',') {
             let (name, weight) = part.split_once('=').unwrap_or((part, "1"));
-            let weight = weight.trim().parse().map_err(|_| refuse("a weight is a whole number up to 4294967295"))?;
-            let known = Archetype::ALL.into_iter().zip(&mut weights).find(|(known, _)| known.name() == name.trim());
+            let weight =
+                weight.trim().parse().map_err(|_| refuse("a weight is a whole number up to 4294967295"))?;
+            let known =
+                Archetype::ALL.into_iter().zip(&mut weights).find(|(known, _)| known.name() == name.trim());
             let (_, place) = known.ok_or_else(|| refuse("the kinds are retail, saas and b2b"))?;
             if place.replace(weight).is_some() {
                 return Err(refuse("a kind is named twice"));
@@ -108,7 +110,9 @@ impl FromStr for Mix {
 impl fmt::Display for Mix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut comma = "";
-        for (archetype, weight) in Archetype::ALL.into_iter().zip(self.weights).filter(|(_, weight)| *weight > 0) {
+        for (archetype, weight) in
+            Archetype::ALL.into_iter().zip(self.weights).filter(|(_, weight)| *weight > 0)
+        {
             write!(f, "{comma}{archetype}={weight}")?;
             comma = ",";
         }
@@ -135,7 +139,9 @@ mod tests {
 
     #[test]
     fn a_wrong_mix_is_refused_with_its_reason() {
-        for bad in ["", "shop", "retail=", "retail=-1", "retail=1,retail=2", "saas=0,b2b=0", "retail=4294967296"] {
+        for bad in
+            ["", "shop", "retail=", "retail=-1", "retail=1,retail=2", "saas=0,b2b=0", "retail=4294967296"]
+        {
             assert!(bad.parse::<Mix>().is_err(), "{bad:?}");
         }
         let mix: Mix = "b2b=2, retail=1".parse().unwrap();

@@ -199,7 +199,9 @@ pub enum SimulateError {
         text: Box<str>,
     },
     /// Not a mix. **What to do:** write a kind, or kinds with weights.
-    #[error("\"{text}\" is no kind of customers: {why}; write one, such as retail, or a mix, such as retail=6,saas=3,b2b=1")]
+    #[error(
+        "\"{text}\" is no kind of customers: {why}; write one, such as retail, or a mix, such as retail=6,saas=3,b2b=1"
+    )]
     Mix {
         /// What was read.
         text: Box<str>,

@@ -63,11 +63,6 @@ impl Person {
         self.core.agenda.next_at()
     }
 
-    /// Which customer it is.
-    pub const fn number(&self) -> u64 {
-        self.core.number
-    }
-
     /// Lets everything happen that is due before `end` and gives its facts, in the order of time.
     pub fn live_until(&mut self, of: &Simulation, end: Timestamp, facts: &mut Vec<Event>) {
         while self.next_at().is_some_and(|at| at < end) {

@@ -199,7 +199,12 @@ fn service(scene: &mut Scene<'_>, what: Happening) {
         }
         Happening::Reopen(number) => {
             let ticket = ticket_of(scene, number);
-            scene.say(CustomerEvent::TicketReopened { ticket, category: None, severity: None, complaint: true });
+            scene.say(CustomerEvent::TicketReopened {
+                ticket,
+                category: None,
+                severity: None,
+                complaint: true,
+            });
             scene.within(1.5, Happening::Resolve { ticket: number, may_return: false });
         }
         Happening::AskAfterTicket if scene.alive() => {

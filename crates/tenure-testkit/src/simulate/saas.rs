@@ -100,7 +100,9 @@ impl Saas {
         let (Happening::Renew(number) | Happening::Retry(number) | Happening::Cancel(number)) = what else {
             return;
         };
-        let Some((running, cancelled)) = self.running.filter(|(running, _)| *running == number) else { return };
+        let Some((running, cancelled)) = self.running.filter(|(running, _)| *running == number) else {
+            return;
+        };
         let subscription = Some(scene.name('s', running));
         match what {
             Happening::Cancel(_) => {

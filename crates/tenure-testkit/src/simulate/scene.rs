@@ -173,13 +173,13 @@ impl<'a> Scene<'a> {
 
     fn record(&mut self, on: Customer, fact: CustomerEvent) -> EventId {
         let mut random = [0; 10];
-        let bits = self.core.random.bits().to_be_bytes().into_iter().chain(self.core.random.bits().to_be_bytes());
+        let bits =
+            self.core.random.bits().to_be_bytes().into_iter().chain(self.core.random.bits().to_be_bytes());
         random.iter_mut().zip(bits).for_each(|(to, from)| *to = from);
         let id = EventId::from_instant(self.now, random);
         let by_customer = fact.kind().by() == tenure_core::By::Customer;
-        let event = Event::new(id, on, self.now, fact).and_then(|event| {
-            if by_customer { event.with_channel(self.core.channel) } else { Ok(event) }
-        });
+        let event = Event::new(id, on, self.now, fact)
+            .and_then(|event| if by_customer { event.with_channel(self.core.channel) } else { Ok(event) });
         debug_assert!(event.is_ok(), "{event:?}");
         if let Ok(event) = event {
             self.facts.push(event);

@@ -30,8 +30,8 @@ const OFFICE: Weights = Weights {
     months: [950, 900, 1100, 1050, 1000, 1050, 900, 850, 1100, 1050, 1100, 950],
     weekdays: [1350, 1350, 1350, 1300, 1150, 250, 250],
     hours: [
-        20, 20, 20, 20, 20, 20, 100, 400, 1600, 2900, 3000, 2600, 1300, 1900, 2700, 2700, 2300, 1300, 500, 250,
-        150, 100, 50, 30,
+        20, 20, 20, 20, 20, 20, 100, 400, 1600, 2900, 3000, 2600, 1300, 1900, 2700, 2700, 2300, 1300, 500,
+        250, 150, 100, 50, 30,
     ],
 };
 
@@ -120,7 +120,11 @@ impl Season {
 
 /// A length of time from a number of days; at least a microsecond, at most the range of instants.
 pub(super) fn days(days: f64) -> tenure_core::Duration {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "bounded before the cast")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "bounded before the cast"
+    )]
     let micros = (days * DAY as f64).clamp(1.0, Timestamp::MAX.as_micros() as f64) as i64;
     tenure_core::Duration::from_micros(micros).unwrap_or(tenure_core::Duration::ZERO)
 }

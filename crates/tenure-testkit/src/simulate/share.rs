@@ -74,12 +74,19 @@ mod tests {
 
     #[test]
     fn reads_decimals_from_0_to_1_and_nothing_else() {
-        for (text, millionths) in [("0", 0), ("0.1", 100_000), ("0.000001", 1), ("1", 1_000_000), ("1.0", 1_000_000)] {
+        for (text, millionths) in
+            [("0", 0), ("0.1", 100_000), ("0.000001", 1), ("1", 1_000_000), ("1.0", 1_000_000)]
+        {
             assert_eq!(text.parse::<Share>().unwrap().as_millionths(), millionths, "{text}");
         }
-        for bad in ["", ".", ".5", "1.", "-0.1", "1.000001", "2", "0.0000001", "NaN", "1e-1", "5%", "99999999999"] {
+        for bad in
+            ["", ".", ".5", "1.", "-0.1", "1.000001", "2", "0.0000001", "NaN", "1e-1", "5%", "99999999999"]
+        {
             assert!(bad.parse::<Share>().is_err(), "{bad:?}");
         }
-        assert_eq!(["0.1", "0", "1"].map(|text| text.parse::<Share>().unwrap().to_string()), ["0.1", "0", "1"]);
+        assert_eq!(
+            ["0.1", "0", "1"].map(|text| text.parse::<Share>().unwrap().to_string()),
+            ["0.1", "0", "1"]
+        );
     }
 }

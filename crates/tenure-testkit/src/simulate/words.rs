@@ -5,15 +5,43 @@ pub(super) const OFFICE_CHANNELS: [&str; 3] = ["email", "phone", "web"];
 pub(super) const CAMPAIGNS: [&str; 6] =
     ["spring-sale", "newsletter", "members-day", "double-eleven", "year-end", "new-arrivals"];
 pub(super) const SKUS: [&str; 24] = [
-    "tea-green", "tea-oolong", "tea-puer", "coffee-beans", "coffee-drip", "mug-blue", "mug-white", "kettle",
-    "scale", "grinder", "filter-100", "honey", "biscuits", "chocolate", "nuts", "jam", "apron", "towel",
-    "teapot", "tray", "candle", "vase", "gift-box", "gift-card",
+    "tea-green",
+    "tea-oolong",
+    "tea-puer",
+    "coffee-beans",
+    "coffee-drip",
+    "mug-blue",
+    "mug-white",
+    "kettle",
+    "scale",
+    "grinder",
+    "filter-100",
+    "honey",
+    "biscuits",
+    "chocolate",
+    "nuts",
+    "jam",
+    "apron",
+    "towel",
+    "teapot",
+    "tray",
+    "candle",
+    "vase",
+    "gift-box",
+    "gift-card",
 ];
 pub(super) const PAGES: [&str; 3] = ["view_product", "search", "add_to_cart"];
 pub(super) const FEATURES: [&str; 6] =
     ["create_project", "invite_member", "export_report", "connect_source", "share_board", "run_query"];
 pub(super) const TAGS: [&str; 8] = [
-    "price-sensitive", "event-lover", "vip", "gift-buyer", "newsletter", "high-potential", "needs-care", "partner",
+    "price-sensitive",
+    "event-lover",
+    "vip",
+    "gift-buyer",
+    "newsletter",
+    "high-potential",
+    "needs-care",
+    "partner",
 ];
 pub(super) const OWNERS: [&str; 8] = ["chen", "garcia", "ito", "kim", "mueller", "okafor", "smith", "wang"];
 pub(super) const CITIES: [&str; 8] =
