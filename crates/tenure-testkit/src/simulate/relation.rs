@@ -153,7 +153,7 @@ fn messages(scene: &mut Scene<'_>, what: Happening) -> bool {
             } else if scene.chance(5) {
                 scene.within(0.5, Happening::Consent(false));
             }
-            scene.within(35.0, Happening::Message);
+            scene.within(50.0, Happening::Message);
         }
         Happening::Open(number) => {
             scene.say(CustomerEvent::MessageOpened { campaign: campaign(number) });

@@ -26,7 +26,7 @@ pub(super) struct Retail {
 impl Retail {
     pub fn new(random: &mut Random) -> Self {
         Self {
-            visits_per_day: random.gamma(0.8, 0.07),
+            visits_per_day: random.gamma(0.8, 0.038),
             converts: 250 + random.below(300),
             spend: random.lognormal(1_800.0, 0.6),
             member: random.chance(500),

@@ -23,7 +23,7 @@ const PRICES: [i64; 4] = [900, 2_900, 9_900, 29_900];
 impl Saas {
     pub fn new(random: &mut Random) -> Self {
         Self {
-            sessions_per_day: random.gamma(0.7, 0.13),
+            sessions_per_day: random.gamma(0.7, 0.075),
             yearly: random.chance(200),
             recurring: random.one_of(&PRICES).copied().unwrap_or(900),
             running: None,
