@@ -179,9 +179,13 @@ where
     let kept = recorder.fold(projection.clone(), Cut::default(), &[before.to_vec()]);
     let whole = recorder.fold(projection.clone(), Cut::default(), &[facts.clone()]);
     let mut seen: BTreeMap<CustomerId, u64> = BTreeMap::new();
-    before.iter().for_each(|fact| *seen.entry(fact.customer().id()).or_default() += 1);
+    for fact in before {
+        *seen.entry(fact.customer().id()).or_default() += 1;
+    }
     let mut later: BTreeMap<CustomerId, Vec<&Event>> = BTreeMap::new();
-    after.iter().for_each(|fact| later.entry(fact.customer().id()).or_default().push(fact));
+    for fact in after {
+        later.entry(fact.customer().id()).or_default().push(fact);
+    }
     for (customer, folded) in kept.iter() {
         let seen = seen.get(&customer).copied().unwrap_or_default();
         let snapshot = Snapshot::new(folded.clone(), vec![(customer, Version(seen))]);

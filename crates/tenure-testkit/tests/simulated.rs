@@ -65,34 +65,37 @@ fn every_preset_keeps_all_laws() {
                 let groups = (1..=simulation.customers()).step_by(500).skip(thread).step_by(threads);
                 for first in groups {
                     let last = simulation.customers().min(first + 499);
-                    keep_all_laws((first..=last).flat_map(|n| simulation.history(n).facts).collect(), first);
+                    let facts: Vec<Event> =
+                        (first..=last).flat_map(|n| simulation.history(n).facts).collect();
+                    keep_all_laws(&facts, first);
                 }
             });
         }
     });
 }
 
-fn keep_all_laws(facts: Vec<Event>, seed: u64) {
+fn keep_all_laws(facts: &[Event], seed: u64) {
     let mut order = Order(seed);
-    let mut delivered = facts.clone();
+    let mut delivered = facts.to_vec();
     delivered.extend(facts.iter().step_by(10).cloned());
     order.shuffle(&mut delivered);
     let batches: Vec<Vec<Event>> =
         delivered.chunks(delivered.len().div_ceil(4).max(1)).map(<[Event]>::to_vec).collect();
-    let at = facts[order.below(facts.len())].occurred_at();
-    let holds = |outcome: laws::Outcome| outcome.unwrap_or_else(|why| panic!("customers from {seed}: {why}"));
-    holds(laws::converges(&Everything, &InMemory, &facts, &batches));
+    let at = facts.get(order.below(facts.len())).unwrap().occurred_at();
+    let holds =
+        |outcome: laws::Outcome| assert_eq!(outcome.map_err(|why| why.to_string()), Ok(()), "from {seed}");
+    holds(laws::converges(&Everything, &InMemory, facts, &batches));
     holds(laws::as_of_is_a_cut(&Everything, &InMemory, &batches, at));
     holds(laws::parts_add_up(&Everything, &Everybody, &InMemory, &batches, at));
     holds(laws::voided_is_never_recorded(&Everything, &InMemory, &batches));
     for preset in Policy::PRESETS {
         let standard = standard(preset);
         let (machine, timeline, rfm) = &standard;
-        holds(laws::converges(&standard, &InMemory, &facts, &batches));
+        holds(laws::converges(&standard, &InMemory, facts, &batches));
         holds(laws::as_of_is_a_cut(&standard, &InMemory, &batches, at));
         holds(laws::known_at_is_a_prefix(&standard, &InMemory, &batches, 2));
         holds(laws::incremental_equals_replay(&standard, &batches));
-        holds(laws::resumes(&standard, &InMemory, &facts, facts.len() / 2));
+        holds(laws::resumes(&standard, &InMemory, facts, facts.len() / 2));
         holds(laws::parts_add_up(
             timeline,
             &StageDwell { policy: machine.policy() },
@@ -115,7 +118,7 @@ fn bytes(log: &Log, preset: &str) -> (usize, blake3::Hash) {
     let states = States::of_log(projection.clone(), Cut::default(), log);
     let at = states.latest().unwrap();
     let mut hash = blake3::Hasher::new();
-    let mut counts = Default::default();
+    let mut counts = BTreeMap::default();
     let report = StageCounts { policy: machine.policy() };
     for (customer, folded) in states.iter() {
         let snapshot = Snapshot::new(folded.clone(), vec![(customer, Version(0))]);
@@ -251,4 +254,39 @@ fn seeds_and_windows_decide() {
     let retail = Simulation::new(1, 50).of(Mix::only(Archetype::Retail));
     let kinds: BTreeSet<_> = (1..=50).map(|number| retail.truth(number).archetype).collect();
     assert_eq!(kinds, BTreeSet::from([Archetype::Retail]));
+}
+
+/// Simulates and folds group by group and keeps every state: memory grows with customers and not with facts.
+///
+/// ```console
+/// $ TENURE_CUSTOMERS=1000000 cargo test --release -p tenure-testkit --test simulated -- --ignored --nocapture
+/// ```
+#[test]
+#[ignore = "a measurement; /usr/bin/time -v tells the memory"]
+fn simulating_and_folding_in_bounded_memory() {
+    let simulation = Simulation::new(SEED, customers());
+    let policy = Policy::preset("retail").unwrap();
+    let projection = (policy.stages().unwrap(), policy.rfm().unwrap());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let fold = |thread: usize| {
+        let (mut facts, mut kept) = (0, Vec::new());
+        for first in (1..=simulation.customers()).step_by(1_000).skip(thread).step_by(threads) {
+            let group = first..=simulation.customers().min(first + 999);
+            let events: Vec<Event> = group.flat_map(|number| simulation.history(number).facts).collect();
+            let log = log_of(events.iter());
+            facts += log.head().0;
+            let states = States::of_log(projection.clone(), Cut::default(), &log);
+            kept.extend(states.iter().map(|(customer, folded)| (customer, folded.clone())));
+        }
+        (facts, kept)
+    };
+    let (facts, states) = std::thread::scope(|scope| {
+        let fold = &fold;
+        let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(move || fold(thread))).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .fold((0, 0), |(facts, states), (more, kept)| (facts + more, states + kept.len()))
+    });
+    println!("{} customers, {facts} facts, {states} states", simulation.customers());
 }

@@ -40,7 +40,7 @@ struct Due {
     /// Customers who begin.
     new: Vec<u64>,
     /// Customers who have begun.
-    known: Vec<Box<Active>>,
+    known: Vec<Active>,
 }
 
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl<'a> Arrivals<'a> {
         let due = self.calendar.remove(&today).unwrap_or_default();
         let begin = |number| {
             let person = Person::new(self.of, number);
-            Box::new(Active { person, delivery: Delivery::of(self.of, number) })
+            Active { person, delivery: Delivery::of(self.of, number) }
         };
         for mut active in due.known.into_iter().chain(due.new.into_iter().map(begin)) {
             active.person.live_until(self.of, tomorrow, &mut self.scratch);

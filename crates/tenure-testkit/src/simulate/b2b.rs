@@ -49,14 +49,12 @@ impl B2b {
                     scene.within(20.0, Happening::EndContract(number));
                 }
             }
-            Happening::Visit if scene.alive() => {
-                if self.contract.is_some() {
-                    let number = scene.number();
-                    let total = Scene::money(amount(&mut scene.core.random, self.value / 12.0, 0.5));
-                    let order = Some(scene.name('o', number));
-                    scene.say(CustomerEvent::OrderPlaced { order, total, lines: Vec::new() });
-                    scene.next(Rhythm::Office, self.orders_per_day, Happening::Visit);
-                }
+            Happening::Visit if scene.alive() && self.contract.is_some() => {
+                let number = scene.number();
+                let total = Scene::money(amount(&mut scene.core.random, self.value / 12.0, 0.5));
+                let order = Some(scene.name('o', number));
+                scene.say(CustomerEvent::OrderPlaced { order, total, lines: Vec::new() });
+                scene.next(Rhythm::Office, self.orders_per_day, Happening::Visit);
             }
             Happening::PlanFollowUp => {
                 // Nobody follows up for ever.
