@@ -55,6 +55,8 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Make up customers with realistic histories, into a store or as interchange JSON lines.
+    Simulate(Simulate),
 }
 
 /// Where the facts are, and which of them count.
@@ -317,4 +319,48 @@ pub struct Revenue {
     /// The length of a row; calendar months of the policy's zone.
     #[arg(long, default_value = "month", value_parser = PossibleValuesParser::new(["month"]))]
     pub period: String,
+}
+
+/// `tenure simulate`
+#[derive(Args, Debug)]
+pub struct Simulate {
+    /// How many customers.
+    #[arg(long, value_name = "N")]
+    pub customers: u64,
+
+    /// Decides everything that chance decides; equal seeds give equal facts.
+    #[arg(long, value_name = "S")]
+    pub seed: u64,
+
+    /// When the first customer may come: RFC 3339, or a date (then its first instant, UTC).
+    #[arg(long, value_name = "INSTANT|DATE", default_value = "2023-01-01")]
+    pub start: String,
+
+    /// Before when everything happens: RFC 3339, or a date (then its first instant, UTC).
+    #[arg(long, value_name = "INSTANT|DATE", default_value = "2025-01-01")]
+    pub end: String,
+
+    /// The kinds of customers: retail, saas, b2b, or a mix of them.
+    #[arg(long, value_name = "KIND|MIX", default_value = "retail=6,saas=3,b2b=1")]
+    pub kind: String,
+
+    /// The share of facts that arrive late, by hours to weeks.
+    #[arg(long, value_name = "SHARE", default_value = "0.02")]
+    pub late: String,
+
+    /// The share of facts that arrive once more.
+    #[arg(long, value_name = "SHARE", default_value = "0.01")]
+    pub duplicates: String,
+
+    /// The store to write; made if it does not exist. Without one the facts go to stdout.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+
+    /// Append facts one by one and print "TRY id" before and "ACK id" after each durable append.
+    #[arg(long, requires = "store")]
+    pub ack: bool,
+
+    /// Write when each customer really came and left to this CSV file; a file that does not exist yet.
+    #[arg(long, value_name = "FILE.csv")]
+    pub truth: Option<PathBuf>,
 }

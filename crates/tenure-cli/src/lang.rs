@@ -156,6 +156,9 @@ words! {
     net: "Net", "净营收";
     total: "Total", "合计";
     without_amount: "orders and refunds without an amount: {}", "无金额的订单与退款：{} 笔";
+    // Of `simulate`.
+    simulating: "simulating", "模拟";
+    simulated: "{}: {} facts of {} customers, {} of them new", "{}：{} 条事实，{} 位客户，其中新增 {} 条";
 }
 
 /// A phrase with its `{}` filled in, in order.

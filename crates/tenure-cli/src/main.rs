@@ -45,5 +45,6 @@ fn run(command: &Command, talk: Talk) -> Result<ExitCode, CliError> {
             answer::print(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Simulate(args) => command::simulate::run(args, talk),
     }
 }

@@ -178,16 +178,23 @@ where
     let (before, after) = facts.split_at(cut % (facts.len() + 1));
     let kept = recorder.fold(projection.clone(), Cut::default(), &[before.to_vec()]);
     let whole = recorder.fold(projection.clone(), Cut::default(), &[facts.clone()]);
+    let mut seen: BTreeMap<CustomerId, u64> = BTreeMap::new();
+    for fact in before {
+        *seen.entry(fact.customer().id()).or_default() += 1;
+    }
+    let mut later: BTreeMap<CustomerId, Vec<&Event>> = BTreeMap::new();
+    for fact in after {
+        later.entry(fact.customer().id()).or_default().push(fact);
+    }
     for (customer, folded) in kept.iter() {
-        let of_customer = |fact: &&Event| fact.customer().id() == customer;
-        let seen = before.iter().filter(of_customer).count() as u64;
+        let seen = seen.get(&customer).copied().unwrap_or_default();
         let snapshot = Snapshot::new(folded.clone(), vec![(customer, Version(seen))]);
         let bytes = snapshot.encode(projection).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let read =
             Snapshot::decode(&bytes, projection).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(&read, &snapshot);
         let mut resumed = read.state;
-        for fact in after.iter().filter(of_customer) {
+        for fact in later.get(&customer).into_iter().flatten() {
             projection.apply(&mut resumed, &fact.view());
         }
         prop_assert_eq!(Some(&resumed), whole.get(customer).map(|folded| &folded.state));

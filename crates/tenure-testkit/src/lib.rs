@@ -1,11 +1,18 @@
-//! Strategies, laws, oracles and the conformance kit for stores: public, for your own projections, rules and stores.
+//! Strategies, laws, oracles, the conformance kit for stores, and simulated customers: public, for your own projections,
+//! rules and stores.
+//!
+//! Strategies and laws are there with the feature `proptest`, which is on by default.
 
 pub mod conformance;
 pub mod engine;
 mod everything;
+#[cfg(feature = "proptest")]
 pub mod laws;
 pub mod oracle;
+pub mod simulate;
+#[cfg(feature = "proptest")]
 pub mod stage_strategies;
+#[cfg(feature = "proptest")]
 pub mod strategies;
 
 pub use everything::{Everybody, Everything};

@@ -8,6 +8,7 @@ pub mod replay;
 pub mod report;
 pub mod revenue;
 pub mod rfm;
+pub mod simulate;
 pub mod stages;
 pub mod verify;
 pub mod void;

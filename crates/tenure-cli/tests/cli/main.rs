@@ -14,6 +14,7 @@ mod demo;
 mod hostile;
 mod import;
 mod real_files;
+mod simulate;
 mod stores;
 mod wrong;
 

@@ -53,6 +53,17 @@ const WRONG: &[(&str, &str)] = &[
     ("void --store s.db --event nonsense", "--event: \"nonsense\" is not a UUID"),
     ("void --store s.db --event 00000000-0000-0000-0000-000000000001", "no fact has the id"),
     ("void --store s.db --batch nonsense", "no fact came with batch \"nonsense\""),
+    ("simulate --seed 7", "--customers <N>"),
+    ("simulate --customers many --seed 7", "invalid value 'many'"),
+    ("simulate --customers 5 --seed 7 --ack", "--store <FILE>"),
+    ("simulate --customers 5 --seed 7 --store .", "is a directory"),
+    ("simulate --customers 5 --seed 7 --store nowhere/s.db", "there is no directory nowhere"),
+    ("simulate --customers 5 --seed 7 --kind shop", "the kinds are retail, saas and b2b"),
+    ("simulate --customers 5 --seed 7 --late 10%", "--late: \"10%\" is not a share"),
+    ("simulate --customers 5 --seed 7 --duplicates 2", "--duplicates: \"2\" is not a share"),
+    ("simulate --customers 5 --seed 7 --start soon", "--start: \"soon\" is not a time"),
+    ("simulate --customers 5 --seed 7 --end 2022-01-01", "no window to simulate"),
+    ("simulate --customers 5 --seed 7 --truth nowhere/t.csv", "--truth nowhere/t.csv"),
 ];
 
 #[test]

@@ -128,7 +128,19 @@ impl RecordedView<'_> {
     /// # Laws
     /// [`Line::parse`] reads it back as the same fact.
     pub fn to_line(&self) -> String {
-        let Value::Object(mut line) = self.event.to_json() else { return String::new() };
+        let mut line = self.line_without_place();
+        line.insert("position".into(), self.position.0.into());
+        line.insert("version".into(), self.version.0.into());
+        json::canonical_object(&line)
+    }
+
+    /// The same line without position and version, of a fact that no log has given a place yet.
+    pub fn to_unplaced_line(&self) -> String {
+        json::canonical_object(&self.line_without_place())
+    }
+
+    fn line_without_place(&self) -> Map<String, Value> {
+        let Value::Object(mut line) = self.event.to_json() else { return Map::new() };
         line.insert("customer".into(), self.shown_customer().into());
         // What is shown is the fact brought to the current schema.
         let current = if self.event.kind == Kind::Foreign { self.schema } else { self.event.kind.schema() };
@@ -136,10 +148,8 @@ impl RecordedView<'_> {
         if let Ok(context @ Value::Object(_)) = serde_json::from_str(self.context) {
             line.insert("context".into(), context);
         }
-        line.insert("position".into(), self.position.0.into());
-        line.insert("version".into(), self.version.0.into());
         line.insert("recorded_at".into(), self.recorded_at.to_string().into());
-        json::canonical_object(&line)
+        line
     }
 }
 
