@@ -104,7 +104,8 @@ impl CustomerKey {
     ///
     /// # Errors
     /// [`IdError::Key`] when the namespace is empty or holds a character other than `a-z 0-9 _ - .`; when the
-    /// value is empty, too long, has a control character or space at an end, or looks like an e-mail address.
+    /// value is empty, too long, has a control character or space at an end, or looks like an e-mail address or, with a
+    /// leading `+`, like a telephone number; the last two are not quoted.
     pub fn new(namespace: &str, value: &str) -> Result<Self, IdError> {
         let refuse = |why| Err(IdError::Key { text: format!("{namespace}:{value}").into(), why });
         if namespace.is_empty()
@@ -118,9 +119,16 @@ impl CustomerKey {
         if value.trim() != value || value.chars().any(char::is_control) {
             return refuse("the value has a control character, or white space at an end");
         }
+        // Not quoted: an error may end in a log, where it stays.
+        let personal = |why| Err(IdError::Key { text: format!("{namespace}:***").into(), why });
         if value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) {
-            return refuse(
+            return personal(
                 "it looks like an e-mail address; keep those in identity_linked, where they can be erased",
+            );
+        }
+        if looks_like_a_telephone_number(value) {
+            return personal(
+                "it looks like a telephone number; keep those in identity_linked, where they can be erased",
             );
         }
         let key = format!("{namespace}:{value}");
@@ -149,6 +157,13 @@ impl CustomerKey {
     pub fn id(&self) -> CustomerId {
         CustomerId(Uuid::new_v5(&Uuid::NAMESPACE_URL, self.0.as_bytes()))
     }
+}
+
+/// A plus and at least seven digits, with what people put between them. Digits alone are as likely a number of ours.
+fn looks_like_a_telephone_number(value: &str) -> bool {
+    let Some(rest) = value.strip_prefix('+') else { return false };
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    digits >= 7 && rest.bytes().all(|byte| byte.is_ascii_digit() || b" -./()".contains(&byte))
 }
 
 impl FromStr for CustomerKey {
@@ -345,6 +360,11 @@ mod tests {
         for bad in ["", ":", "a:", ":b", "A:b", "a: b", "a:b\n", "a:x@y.z"] {
             assert!(bad.parse::<CustomerKey>().is_err(), "{bad:?}");
         }
+        for personal in ["a:ann@example.org", "a:+86 138-0013-8000"] {
+            let error = personal.parse::<CustomerKey>().unwrap_err().to_string();
+            assert!(error.contains("a:***") && !error.contains("ann@") && !error.contains("138"), "{error}");
+        }
+        assert!(["a:+1", "a:+++", "a:13800138000"].iter().all(|key| key.parse::<CustomerKey>().is_ok()));
         assert_eq!("wx:o6_bmj:7".parse::<CustomerKey>().unwrap().value(), "o6_bmj:7");
     }
 }

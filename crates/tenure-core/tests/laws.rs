@@ -3,8 +3,13 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use tenure_core::projection::consent::Consents;
+use tenure_core::projection::identities::Identities;
+use tenure_core::projection::owner::Owner;
+use tenure_core::projection::profile::Profile;
 use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::{StageMachine, Timeline};
+use tenure_core::projection::tags::Tags;
 use tenure_core::report::rfm::RfmReport;
 use tenure_core::report::stages::StageDwell;
 use tenure_core::{Duration, Policy};
@@ -14,11 +19,16 @@ use tenure_testkit::strategies::{delivered, facts, instant};
 use tenure_testkit::{Everybody, Everything};
 
 /// Everything that a customer's answer is made of, under a preset.
-fn standard(preset: &str) -> (StageMachine, Timeline, Rfm) {
+fn standard(preset: &str) -> (StageMachine, Timeline, Rfm, Relationship) {
     let policy = Policy::preset(preset).unwrap();
     let machine = policy.stages().unwrap();
-    (machine.clone(), Timeline::new(machine), policy.rfm().unwrap())
+    (machine.clone(), Timeline::new(machine), policy.rfm().unwrap(), RELATIONSHIP)
 }
+
+/// What is known of a customer under any policy.
+type Relationship = (Profile, Tags, Owner, Identities, Consents);
+
+const RELATIONSHIP: Relationship = (Profile, Tags, Owner, Identities, Consents);
 
 fn preset() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&Policy::PRESETS[..])
@@ -61,7 +71,7 @@ proptest! {
     #[test]
     fn l4_reports_of_partitions_add_up((_, batches) in delivered(30), at in instant(), preset in preset()) {
         laws::parts_add_up(&Everything, &Everybody, &InMemory, &batches, at)?;
-        let (machine, timeline, rfm) = standard(preset);
+        let (machine, timeline, rfm, _) = standard(preset);
         laws::parts_add_up(&timeline, &StageDwell { policy: machine.policy() }, &InMemory, &batches, at)?;
         laws::parts_add_up(&rfm, &RfmReport::new(&rfm, at), &InMemory, &batches, at)?;
     }

@@ -1,4 +1,10 @@
-//! Per-customer projections, one concept per folder.
+//! Per-customer projections, one concept per folder or file.
 
+pub mod consent;
+pub mod identities;
+pub mod owner;
+pub mod profile;
 pub mod rfm;
+mod said;
 pub mod stage;
+pub mod tags;
