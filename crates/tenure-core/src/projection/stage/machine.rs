@@ -5,10 +5,10 @@ use core::hint::black_box;
 
 use serde::{Deserialize, Serialize};
 
-use super::compile::{Op, Program, Rule, Step};
+use super::compile::{Keep, Op, Program, Rule};
 use super::memory::{self, Class, Keyed, KeyedList, NEVER, NONE};
 use super::policy::{MacroStage, RuleIx, StageIx, StagePolicy};
-use super::test::{Memory, Spot, Test};
+use super::test::{Memory, Spot};
 use super::timeline::ConditionIx;
 use crate::event::{EventView, KindSet};
 use crate::fold::{Fingerprint, Projection};
@@ -224,12 +224,11 @@ impl<'a> Walk<'a> {
                 break;
             };
             if S::EXPLAIN && silent {
-                decided = self.deciding(&rule.tests, self.spot, at).or(decided);
+                decided = self.deciding(rule.tests.iter().copied(), self.spot, at).or(decided);
                 if decided.is_none() {
                     // What made the instant critical.
-                    let timed =
-                        self.program.stages.get(usize::from(arrival.stage)).map(|stage| &*stage.timed);
-                    decided = self.deciding(timed.unwrap_or_default(), arrival, at);
+                    let timed = self.program.timed(arrival.stage).iter().map(|(place, _)| *place);
+                    decided = self.deciding(timed, arrival, at);
                 }
             }
             sink.change(Change {
@@ -243,7 +242,7 @@ impl<'a> Walk<'a> {
             entered.insert(rule.to);
             fired += 1;
         }
-        self.due = self.next_probe(at);
+        self.due = next_probe(self.program, self.memory, self.spot, at);
         fired
     }
 
@@ -254,7 +253,7 @@ impl<'a> Walk<'a> {
         let rules =
             self.program.stages.get(usize::from(self.spot.stage)).map_or(&[][..], |stage| &stage.rules);
         for rule in rules {
-            if rule.when.holds(&self.program.tests, self.memory, self.spot, at) {
+            if rule.when.holds(self.memory, self.spot, at) {
                 if !entered.holds(rule.to) {
                     return (Some(rule), false);
                 }
@@ -265,31 +264,31 @@ impl<'a> Walk<'a> {
     }
 
     /// The first of some tests that silence turned round at this instant.
-    fn deciding(&self, tests: &[u16], spot: Spot, at: i64) -> Option<(i64, ConditionIx)> {
-        tests.iter().find_map(|place| {
-            let test = self.program.tests.get(usize::from(*place))?;
+    fn deciding(
+        &self,
+        mut tests: impl Iterator<Item = u16>,
+        spot: Spot,
+        at: i64,
+    ) -> Option<(i64, ConditionIx)> {
+        tests.find_map(|place| {
+            let test = self.program.tests.get(usize::from(place))?;
             test.flips_at(self.memory, spot, at)
-                .then(|| (test.counts_from(self.memory, spot, at), ConditionIx(*place)))
+                .then(|| (test.counts_from(self.memory, spot, at), ConditionIx(place)))
         })
-    }
-
-    /// The tests that silence can turn round in rules out of the current stage.
-    fn timed(&self) -> impl Iterator<Item = &'a Test> {
-        let program = self.program;
-        let timed = program.stages.get(usize::from(self.spot.stage)).map_or(&[][..], |stage| &stage.timed);
-        timed.iter().filter_map(|place| program.tests.get(usize::from(*place)))
-    }
-
-    /// Not later than the next critical instant after `at`.
-    #[inline]
-    fn next_probe(&self, at: i64) -> i64 {
-        self.timed().map(|test| test.probe_after(self.memory, self.spot, at)).min().unwrap_or(NONE)
     }
 
     /// The first critical instant after `at`.
     fn next_critical(&self, at: i64) -> i64 {
-        self.timed().map(|test| test.flip_after(self.memory, self.spot, at)).min().unwrap_or(NONE)
+        let timed = self.program.timed(self.spot.stage).iter();
+        timed.fold(NONE, |next, (_, test)| next.min(test.flip_after(self.memory, self.spot, at)))
     }
+}
+
+/// Not later than the next critical instant after `at`.
+#[inline]
+fn next_probe(program: &Program, memory: Memory<'_>, spot: Spot, at: i64) -> i64 {
+    let timed = program.timed(spot.stage).iter();
+    timed.fold(NONE, |next, (_, test)| next.min(test.probe_after(memory, spot, at)))
 }
 
 impl StageMachine {
@@ -330,8 +329,7 @@ impl StageMachine {
         Walk {
             program: &self.program,
             memory: Memory { words: &state.words, keyed: &state.keyed, found },
-            // The facts of the first instant are not later than the entry into the first stage.
-            spot: Spot { since: state.since, rule: state.rule, stage: state.stage, moved: first },
+            spot: state.spot(),
             pending: if pending { state.at } else { NEVER },
             first,
             due: state.wake,
@@ -348,7 +346,11 @@ impl StageMachine {
     }
 
     /// Takes the next fact in and tells the sink of the changes before it.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
     pub(super) fn take<S: Sink>(&self, state: &mut StageState, fact: &EventView<'_>, sink: &mut S) {
         let relevant = self.program.relevant.contains(fact.kind);
         let at = fact.occurred_at.as_micros();
@@ -366,8 +368,8 @@ impl StageMachine {
         if relevant && self.record(state, fact) {
             if state.flags & PENDING == 0 && self.quiet(StageIx(state.stage)).contains(fact.kind) {
                 // No rule need be tried for it; it may have put off what was due.
-                let found = Cell::new(None);
-                state.wake = self.walk(state, &found).next_probe(state.at);
+                let memory = Memory { words: &state.words, keyed: &state.keyed, found: &Cell::new(None) };
+                state.wake = next_probe(&self.program, memory, state.spot(), state.at);
             } else {
                 state.flags |= PENDING;
                 state.wake = state.at;
@@ -403,26 +405,42 @@ impl StageMachine {
     }
 
     /// Takes a fact into memory; whether a condition looks at it.
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
     fn record(&self, state: &mut StageState, fact: &EventView<'_>) -> bool {
         let ops = self.program.ops.get(fact.kind as usize).map_or(&[][..], |ops| ops);
         let mut touched = false;
         for op in ops {
-            touched |= self.perform(op, &mut state.words, &mut state.keyed, fact);
+            touched |= match op {
+                Op::Select { matcher: None, keep } => {
+                    self.keep(keep, &mut state.words, fact);
+                    true
+                }
+                Op::Churn { slot, on } => {
+                    let at = fact.occurred_at.as_micros();
+                    raise(&mut state.words, *slot, |word| memory::raise(word, at, *on))
+                }
+                // With a copy, so that the fact itself can stay in registers.
+                op => self.perform(op, &mut state.words, &mut state.keyed, &{ *fact }),
+            };
         }
         touched
     }
 
+    /// What is less common than an order, out of the way of what is.
+    #[inline(never)]
     fn perform(&self, op: &Op, words: &mut [i64], keyed: &mut KeyedList, fact: &EventView<'_>) -> bool {
         let at = fact.occurred_at.as_micros();
         let matcher = |place: u16| self.program.matchers.get(usize::from(place));
         let subject = |wanted: &str| fact.subject == Some(wanted);
         match op {
-            Op::Select { matcher: place, steps } => {
+            Op::Select { matcher: place, keep } => {
                 let meant = place.is_none_or(|place| matcher(place).is_some_and(|m| m.matches(fact)));
                 if meant {
-                    for step in steps {
-                        self.take_step(*step, words, fact);
-                    }
+                    self.keep(keep, words, fact);
                 }
                 meant
             }
@@ -491,36 +509,28 @@ impl StageMachine {
         }
     }
 
-    #[inline]
-    fn take_step(&self, step: Step, words: &mut [i64], fact: &EventView<'_>) {
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
+    fn keep(&self, keep: &Keep, words: &mut [i64], fact: &EventView<'_>) {
         let at = fact.occurred_at.as_micros();
-        match step {
-            Step::First { slot } => {
-                if let Some(word) = words.get_mut(slot).filter(|word| **word == NEVER) {
-                    *word = at;
-                }
+        if let Some(first) = keep.first.and_then(|slot| words.get_mut(slot)).filter(|word| **word == NEVER) {
+            *first = at;
+        }
+        memory::remember(words.get_mut(keep.latest.clone()).unwrap_or_default(), at);
+        for (slot, most) in &keep.counts {
+            if let Some(count) = words.get_mut(*slot) {
+                *count += i64::from(*count < *most);
             }
-            Step::Latest { slot, n: 1 } => {
-                if let Some(word) = words.get_mut(slot) {
-                    *word = at;
-                }
-            }
-            Step::Latest { slot, n } => {
-                memory::remember(words.get_mut(slot..slot + n).unwrap_or_default(), at);
-            }
-            Step::Count { slot, most } => {
-                if let Some(word) = words.get_mut(slot).filter(|word| **word < most) {
-                    *word += 1;
-                }
-            }
-            Step::Sum { slot, currency } => {
-                if let Some(money) = fact.amount.filter(|money| money.currency == currency) {
-                    memory::add(words.get_mut(slot..slot + 2).unwrap_or_default(), money.minor.into());
-                }
-            }
-            Step::Rhythm { slot, words: n } => {
-                let words = words.get_mut(slot..slot + n).unwrap_or_default();
-                memory::beat(words, self.program.gaps, self.program.zone, fact.occurred_at);
+        }
+        if let Some(rhythm @ [_, ..]) = words.get_mut(keep.rhythm.clone()) {
+            memory::beat(rhythm, self.program.gaps, self.program.zone, fact.occurred_at);
+        }
+        for (slot, currency) in &keep.sums {
+            if let Some(money) = fact.amount.filter(|money| money.currency == *currency) {
+                memory::add(words.get_mut(*slot..*slot + 2).unwrap_or_default(), money.minor.into());
             }
         }
     }
@@ -550,6 +560,12 @@ impl StageState {
     pub(super) const fn started(&self) -> bool {
         self.flags & STARTED != 0
     }
+
+    const fn spot(&self) -> Spot {
+        // The facts of the first instant are not later than the entry into the first stage.
+        let moved = self.flags & FIRST != 0;
+        Spot { since: self.since, rule: self.rule, stage: self.stage, moved }
+    }
 }
 
 impl Projection for StageMachine {
@@ -570,7 +586,11 @@ impl Projection for StageMachine {
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
     fn apply(&self, state: &mut StageState, fact: &EventView<'_>) {
         self.take(state, fact, &mut ());
     }

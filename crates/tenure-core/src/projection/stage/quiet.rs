@@ -1,7 +1,9 @@
 //! Which facts cannot wake the rules out of a stage: an order makes nobody silent, so where silence alone leads out of
 //! a stage no rule need be tried for it.
 
-use super::compile::{Expr, Op, Rule, Step};
+use core::ops::Range;
+
+use super::compile::{Expr, Op, Rule};
 use super::test::Test;
 use crate::event::{Kind, KindSet};
 
@@ -20,14 +22,10 @@ fn may_wake(rule: &Rule, tests: &[Test], op: &Op) -> bool {
     let denies = has_not(&rule.when);
     let mut tests = rule.tests.iter().filter_map(|test| tests.get(usize::from(*test)));
     match op {
-        Op::Select { steps, .. } => {
-            let touched: Vec<_> = steps.iter().map(slots).collect();
-            tests.any(|test| {
-                let reads = reads(test);
-                let overlap = touched.iter().any(|slots| reads.start < slots.end && slots.start < reads.end);
-                overlap && (denies || !only_falls(test))
-            })
-        }
+        Op::Select { keep, .. } => tests.any(|test| {
+            let reads = reads(test);
+            keep.slots().any(|slot| reads.contains(&slot)) && (denies || !only_falls(test))
+        }),
         // An order takes a confirmed churn back.
         Op::Churn { slot, on: false } => tests.any(|test| {
             matches!(test, Test::Latch { slot: read, inverted } if read == slot && (denies || *inverted))
@@ -50,19 +48,8 @@ const fn only_falls(test: &Test) -> bool {
     matches!(test, Test::Rhythm { .. } | Test::Age { less: false, .. })
 }
 
-type Slots = core::ops::Range<usize>;
-
-const fn slots(step: &Step) -> Slots {
-    match *step {
-        Step::First { slot } | Step::Count { slot, .. } => slot..slot + 1,
-        Step::Latest { slot, n } => slot..slot + n,
-        Step::Sum { slot, .. } => slot..slot + 2,
-        Step::Rhythm { slot, words } => slot..slot + words,
-    }
-}
-
 /// The words that a test reads, where facts that match a selector write them; none of the others.
-const fn reads(test: &Test) -> Slots {
+const fn reads(test: &Test) -> Range<usize> {
     match *test {
         Test::Window { slot, .. }
         | Test::Total { slot, .. }

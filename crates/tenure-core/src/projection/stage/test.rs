@@ -106,6 +106,9 @@ impl Memory<'_> {
 }
 
 impl Test {
+    /// Holds for nobody.
+    pub(super) const NO: Self = Self::InStage(NONE);
+
     /// Whether silence can turn it round.
     pub(super) const fn is_timed(&self) -> bool {
         matches!(
