@@ -154,8 +154,9 @@ impl FromStr for CallingCode {
 
     fn from_str(text: &str) -> Result<Self, CallingCodeError> {
         let digits = text.strip_prefix('+').unwrap_or(text);
-        let fits =
-            matches!(digits.len(), 1..=3) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+        let fits = matches!(digits.len(), 1..=3)
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && !digits.starts_with('0');
         digits.parse().ok().filter(|_| fits).map(Self).ok_or_else(|| CallingCodeError(text.into()))
     }
 }
@@ -187,13 +188,17 @@ mod tests {
     #[test]
     fn spellings_of_one_address_are_one() {
         let ann = Contact::email("ann@example.org");
-        for text in ["ANN@EXAMPLE.ORG", "\u{feff}ann@example.org ", "ａｎｎ＠example．org", "mailto:Ann@example.org"] {
+        for text in
+            ["ANN@EXAMPLE.ORG", "\u{feff}ann@example.org ", "ａｎｎ＠example．org", "mailto:Ann@example.org"]
+        {
             assert_eq!(Contact::email(text), ann, "{text}");
         }
         for other in ["ann+shop@example.org", "a.nn@example.org", "ann@example.com"] {
             assert!(Contact::email(other).is_some_and(|other| Some(other) != ann), "{other}");
         }
-        for none in ["", "ann", "@example.org", "ann@", "ann@example", "ann@.org", "a b@example.org", "a@b@c.d"] {
+        for none in
+            ["", "ann", "@example.org", "ann@", "ann@example", "ann@.org", "a b@example.org", "a@b@c.d"]
+        {
             assert_eq!(Contact::email(none), None, "{none}");
         }
     }
@@ -202,7 +207,13 @@ mod tests {
     fn spellings_of_one_number_are_one() {
         let germany = "49".parse().ok();
         let number = Contact::phone("+493012345678", None);
-        for text in ["0049 30 1234 5678", "+49 (0)30 12345678", "(030) 1234-5678", "tel:+49-30-1234-5678", "＋４９３０１２３４５６７８"] {
+        for text in [
+            "0049 30 1234 5678",
+            "+49 (0)30 12345678",
+            "(030) 1234-5678",
+            "tel:+49-30-1234-5678",
+            "＋４９３０１２３４５６７８",
+        ] {
             assert_eq!(Contact::phone(text, germany), number, "{text}");
         }
         assert_ne!(Contact::phone("030 1234 5678", None), number);
@@ -222,7 +233,8 @@ mod tests {
 
     #[test]
     fn no_address_shows() {
-        let shown = format!("{:?} {:?}", Contact::email("ann@example.org"), Contact::phone("+4930123456", None));
+        let shown =
+            format!("{:?} {:?}", Contact::email("ann@example.org"), Contact::phone("+4930123456", None));
         assert!(!shown.contains("ann@") && !shown.contains("4930"), "{shown}");
     }
 }

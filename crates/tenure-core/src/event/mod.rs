@@ -436,7 +436,8 @@ mod tests {
             let mut log = crate::log::Log::new();
             log.append(&crate::log::Append::new(vec![event.clone()]), at).unwrap();
             let page = log.read(&crate::log::Read::all());
-            let shown = format!("{fact:?} {event:?} {:?} {:?} {page:?} {log:?}", event.stored(), event.view());
+            let shown =
+                format!("{fact:?} {event:?} {:?} {:?} {page:?} {log:?}", event.stored(), event.view());
             assert!(shown.contains("***") && !shown.contains(canary), "{shown}");
         }
         let mut wire = Wire::new(Kind::IdentityLinked);

@@ -104,7 +104,8 @@ impl Projection for Identities {
             since: said.since(),
         });
         let customers = state.customers.iter();
-        let customers = customers.map(|(customer, said)| Recorded { customer: *customer, since: said.since() });
+        let customers =
+            customers.map(|(customer, said)| Recorded { customer: *customer, since: said.since() });
         IdentitiesView {
             linked: linked.collect(),
             customers: customers.collect(),
@@ -146,7 +147,12 @@ mod tests {
             fact(1, "ann", 1, email("a@example.org")),
             fact(2, "ann", 5, email("a@example.org")),
             fact(3, "anna", 3, email("anna@example.org")),
-            fact(4, "ann", 9, CustomerEvent::IdentityMerged { other: Customer::parse("anna", "crm").unwrap() }),
+            fact(
+                4,
+                "ann",
+                9,
+                CustomerEvent::IdentityMerged { other: Customer::parse("anna", "crm").unwrap() },
+            ),
         ];
         let mut log = Log::new();
         log.append(&Append::new(facts), at(10)).unwrap();

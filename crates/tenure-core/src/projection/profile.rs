@@ -69,7 +69,10 @@ pub struct Attribute {
 impl ProfileView {
     /// The value of an attribute.
     pub fn value(&self, name: &str) -> Option<&Value> {
-        self.attributes.iter().find(|attribute| attribute.attribute == name).map(|attribute| &attribute.value.0)
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.attribute == name)
+            .map(|attribute| &attribute.value.0)
     }
 }
 
@@ -137,7 +140,11 @@ mod tests {
 
     #[test]
     fn the_latest_value_holds_and_null_removes() {
-        let facts = [update(1, 1, r#"{"a":1,"b":"x"}"#), update(2, 2, r#"{"a":2,"b":"x"}"#), update(3, 3, r#"{"a":null}"#)];
+        let facts = [
+            update(1, 1, r#"{"a":1,"b":"x"}"#),
+            update(2, 2, r#"{"a":2,"b":"x"}"#),
+            update(3, 3, r#"{"a":null}"#),
+        ];
         assert_eq!(known(&facts[..2]), [("a".into(), 2.into(), 2), ("b".into(), "x".into(), 1)]);
         assert_eq!(known(&facts), [("b".into(), "x".into(), 1)]);
     }

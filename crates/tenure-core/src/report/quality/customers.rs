@@ -159,7 +159,8 @@ impl Report for CustomerQuality<'_> {
         for channel in contacts.iter().map(|(channel, _)| *channel).collect::<BTreeSet<_>>() {
             *sum.with_contact.entry(channel).or_default() += 1;
         }
-        sum.contacts.extend(contacts.into_iter().map(|(channel, fingerprint)| (channel, fingerprint, customer.id)));
+        sum.contacts
+            .extend(contacts.into_iter().map(|(channel, fingerprint)| (channel, fingerprint, customer.id)));
     }
 
     fn merge(&self, into: &mut CustomerQualitySum, other: CustomerQualitySum) {
@@ -184,7 +185,13 @@ impl Report for CustomerQuality<'_> {
         let mut row = |field: &str, required| {
             let with = sum.present.get(field).copied().unwrap_or(0);
             let missing = sum.missing.remove(field).unwrap_or_default();
-            FieldRow { field: field.into(), required, customers: with, share: share(with, customers), missing }
+            FieldRow {
+                field: field.into(),
+                required,
+                customers: with,
+                share: share(with, customers),
+                missing,
+            }
         };
         let is_required = |name: &str| self.policy.required.iter().any(|required| required.as_ref() == name);
         let mut fields: Vec<_> = self.policy.required.iter().map(|name| row(name, true)).collect();
@@ -210,7 +217,8 @@ impl Report for CustomerQuality<'_> {
 
 fn duplicates(mut contacts: Vec<(Channel, [u8; 16], CustomerId)>) -> Vec<Duplicate> {
     contacts.sort_unstable();
-    let same = |a: &(Channel, [u8; 16], CustomerId), b: &(Channel, [u8; 16], CustomerId)| (a.0, a.1) == (b.0, b.1);
+    let same =
+        |a: &(Channel, [u8; 16], CustomerId), b: &(Channel, [u8; 16], CustomerId)| (a.0, a.1) == (b.0, b.1);
     let groups = contacts.chunk_by(same).filter(|group| group.len() > 1);
     let mut found: Vec<Duplicate> = groups
         .filter_map(|group| {
@@ -258,7 +266,8 @@ mod tests {
 
     #[test]
     fn a_required_field_is_there_as_attribute_or_as_identity_and_blank_is_nothing() {
-        let policy = QualityPolicy { required: vec!["name".into(), "email".into()], ..QualityPolicy::default() };
+        let policy =
+            QualityPolicy { required: vec!["name".into(), "email".into()], ..QualityPolicy::default() };
         let views = [
             customer(&[("name", "Ann".into()), ("city", "Kyiv".into())], &[("email", "ann@example.org")]),
             customer(&[("name", "  ".into())], &[]),

@@ -223,7 +223,10 @@ impl LogQuality {
                 kind: kind.as_ref().into(),
                 known: current.is_some(),
                 facts: schemas.values().sum(),
-                schemas: schemas.iter().map(|(schema, facts)| SchemaRow { schema: *schema, facts: *facts }).collect(),
+                schemas: schemas
+                    .iter()
+                    .map(|(schema, facts)| SchemaRow { schema: *schema, facts: *facts })
+                    .collect(),
                 old: schemas
                     .iter()
                     .filter(|(schema, _)| current.is_some_and(|current| **schema < current))
@@ -366,7 +369,10 @@ mod tests {
             ("ann", 999_939, 9_000_000, signed()),
             ("ann", 1, 9_000_000, signed()),
         ]);
-        assert_eq!((answer.late.found.count, answer.late.share, answer.late.largest_seconds), (3, 0.5, Some(999_999)));
+        assert_eq!(
+            (answer.late.found.count, answer.late.share, answer.late.largest_seconds),
+            (3, 0.5, Some(999_999))
+        );
         assert_eq!(classes(&answer.late), [1, 1, 0, 0, 1, 0]);
         assert_eq!(answer.late.found.examples.len(), 1);
         assert_eq!(answer.clock_skew.found.count, 0);
@@ -393,8 +399,12 @@ mod tests {
             ("bob", 3, 9, refund),
         ]);
         let told: Vec<_> = answer.out_of_range.iter().map(|row| (row.code.code(), row.found.count)).collect();
-        let expected =
-            [("order_of_zero", 1), ("order_without_amount", 1), ("refund_of_nothing", 1), ("first_instant", 1)];
+        let expected = [
+            ("order_of_zero", 1),
+            ("order_without_amount", 1),
+            ("refund_of_nothing", 1),
+            ("first_instant", 1),
+        ];
         assert_eq!(told, expected);
     }
 
@@ -416,7 +426,9 @@ mod tests {
             data: "",
         };
         let codes = |fact: EventView<'_>| OutOfRange::of(&fact).collect::<Vec<_>>();
-        for (subject, score) in [(Some("nps"), Some(11)), (Some("csat"), Some(0)), (Some("mood"), Some(1)), (None, None)] {
+        for (subject, score) in
+            [(Some("nps"), Some(11)), (Some("csat"), Some(0)), (Some("mood"), Some(1)), (None, None)]
+        {
             assert_eq!(codes(view(Kind::SurveyAnswered, subject, score)), [OutOfRange::ScoreOffScale]);
         }
         assert_eq!(codes(view(Kind::SurveyAnswered, Some("nps"), Some(0))), []);
@@ -427,7 +439,8 @@ mod tests {
     fn kinds_are_told_with_their_schemas_and_foreign_ones_by_name() {
         let foreign = CustomerEvent::Foreign { kind: "dreamt".into(), properties: serde_json::Map::new() };
         let answer = quality(&[("ann", 1, 9, order(Some(1))), ("ann", 2, 9, foreign)]);
-        let told: Vec<_> = answer.kinds.iter().map(|row| (row.kind.as_str(), row.known, row.facts, row.old)).collect();
+        let told: Vec<_> =
+            answer.kinds.iter().map(|row| (row.kind.as_str(), row.known, row.facts, row.old)).collect();
         assert_eq!(told, [("dreamt", false, 1, 0), ("order_placed", true, 1, 0)]);
         assert!(answer.never_seen.contains(&"signed_up") && !answer.never_seen.contains(&"order_placed"));
         assert!(!answer.never_seen.contains(&"event_voided"));

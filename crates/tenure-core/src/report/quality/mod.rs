@@ -16,8 +16,12 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-pub use customers::{ContactRow, CustomerQuality, CustomerQualityAnswer, CustomerQualitySum, Duplicate, FieldRow};
-pub use log::{KindRow, LagRow, LagTable, LogQuality, LogQualityAnswer, OutOfRange, OutOfRangeRow, SchemaRow};
+pub use customers::{
+    ContactRow, CustomerQuality, CustomerQualityAnswer, CustomerQualitySum, Duplicate, FieldRow,
+};
+pub use log::{
+    KindRow, LagRow, LagTable, LogQuality, LogQualityAnswer, OutOfRange, OutOfRangeRow, SchemaRow,
+};
 pub use policy::{QualityPolicy, QualityPolicyError};
 
 /// How many customers a finding names as examples.
