@@ -2,6 +2,7 @@
 
 pub mod quality;
 pub mod rfm;
+pub mod risk;
 pub mod stages;
 
 use crate::fold::{Projection, States};
