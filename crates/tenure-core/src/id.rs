@@ -132,7 +132,7 @@ impl CustomerKey {
     /// [`IdError::Key`] when the namespace is empty or holds a character other than `a-z 0-9 _ - .`; when the
     /// value is empty, too long, has a control or invisible character anywhere or white space at an end, or looks
     /// like an e-mail address (`name@host.tld`) or a telephone number in its international form (`+86 138 ...`).
-    /// A telephone number written as digits alone cannot be told from any other number.
+    /// The last two are not quoted. A telephone number written as digits alone cannot be told from any other number.
     pub fn new(namespace: &str, value: &str) -> Result<Self, IdError> {
         let refuse = |why| Err(IdError::Key { text: excerpt(&format!("{namespace}:{value}")), why });
         if namespace.is_empty()
@@ -146,13 +146,15 @@ impl CustomerKey {
         if value.trim() != value || value.chars().any(is_hidden) {
             return refuse("the value has a control or invisible character, or white space at an end");
         }
+        // Not quoted: an error may end in a log, where it stays.
+        let personal = |why| Err(IdError::Key { text: format!("{namespace}:***").into(), why });
         if is_email(value) {
-            return refuse(
+            return personal(
                 "it looks like an e-mail address; keep those in identity_linked, where they can be erased",
             );
         }
         if is_telephone(value) {
-            return refuse(
+            return personal(
                 "it looks like a telephone number; keep those in identity_linked, where they can be erased",
             );
         }
@@ -407,6 +409,10 @@ mod tests {
         }
         for good in ["a:1001", "a:b c", "a:@handle", "a:+1", "a:13800138000", "a:张三"] {
             assert!(good.parse::<CustomerKey>().is_ok(), "{good:?}");
+        }
+        for personal in ["a:ann@example.org", "a:+86 138-0013-8000"] {
+            let error = personal.parse::<CustomerKey>().unwrap_err().to_string();
+            assert!(error.contains("a:***") && !error.contains("ann@") && !error.contains("138"), "{error}");
         }
         assert_eq!("wx:o6_bmj:7".parse::<CustomerKey>().unwrap().value(), "o6_bmj:7");
     }

@@ -25,12 +25,12 @@
 //!
 //! | module | nouns |
 //! |---|---|
-//! | [`text`] [`id`] [`time`] [`money`] [`rates`] [`json`] | what is shown, ids, instants in microseconds, minor units, exact rates, canonical JSON |
+//! | [`text`] [`id`] [`time`] [`money`] [`rates`] [`json`] [`privacy`] [`contact`] | what is shown, ids, instants in microseconds, minor units, exact rates, canonical JSON, what is personal, addresses in one spelling |
 //! | [`event`] | [`CustomerEvent`] (typed) ⇄ [`Wire`] → [`Event`] (checked) → [`EventView`] (borrowed); [`Line`] of interchange |
 //! | [`select`] | [`Selector`]: which facts somebody means |
 //! | [`log`] | [`log::Log`], [`log::Append`], [`log::Read`], [`log::Cut`], [`log::Corrections`] |
 //! | [`fold`] | [`fold::Projection`], [`fold::States`], [`fold::Snapshot`], [`fold::UpTo`] |
-//! | [`projection`] | per customer: [`projection::stage`], [`projection::rfm`] |
+//! | [`projection`] | per customer: [`projection::stage`], [`projection::rfm`], [`projection::profile`], [`projection::tags`], [`projection::owner`], [`projection::identities`], [`projection::consent`] |
 //! | [`report`] | over customers: [`report::Report`], a commutative monoid |
 //! | [`policy`] | [`Policy`]: what a business decides, as TOML |
 //!
@@ -52,6 +52,8 @@ pub mod time;
 pub mod money;
 pub mod rates;
 pub mod json;
+pub mod privacy;
+pub mod contact;
 pub mod event;
 pub mod select;
 pub mod log;
@@ -67,6 +69,7 @@ pub use event::{
 pub use id::{ChangeId, Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
 pub use money::{Currency, Money, MoneyError, MoneySum};
 pub use policy::{Policy, PolicyError};
+pub use privacy::{Personal, Privacy};
 pub use rates::{Decimal, Rate, RateError, Rates};
 pub use select::{Leaf, SelectError, Selector};
 pub use time::{Duration, LocalTime, TimeError, Timestamp, Zone};

@@ -11,6 +11,7 @@ use crate::projection::stage::{
     CadencePolicy, RuleDef, StageDef, StageMachine, StagePolicy, StagePolicyError,
 };
 use crate::rates::Rates;
+use crate::report::quality::{QualityPolicy, QualityPolicyError};
 use crate::time::Zone;
 
 /// All decisions of a business.
@@ -47,6 +48,8 @@ pub struct Policy {
     /// How customers move between them: `[[rule]]`, in the order in which they are tried.
     #[serde(rename = "rule")]
     pub rules: Vec<RuleDef>,
+    /// What is expected of the data.
+    pub quality: QualityPolicy,
 }
 
 impl Default for Policy {
@@ -60,6 +63,7 @@ impl Default for Policy {
             rfm: RfmPolicy::default(),
             stages: Vec::new(),
             rules: Vec::new(),
+            quality: QualityPolicy::default(),
         }
     }
 }
@@ -111,6 +115,7 @@ impl Policy {
     /// The first field that is wrong.
     pub fn check(&self) -> Result<(), Unfit> {
         self.rfm.check().map_err(|RfmPolicyError { path, why }| Unfit { path, why })?;
+        self.quality.check().map_err(|QualityPolicyError { path, why }| Unfit { path, why })?;
         if !self.stages.is_empty() || !self.rules.is_empty() {
             self.stages()?;
         }
@@ -274,7 +279,7 @@ mod tests {
         let cases = [
             (
                 "nmae = 'x'",
-                "p.toml:1:1: nmae: unknown field `nmae`, expected one of `name`, `zone`, `currency`, `rate`, `cadence`, `rfm`, `stage`, `rule`",
+                "p.toml:1:1: nmae: unknown field `nmae`, expected one of `name`, `zone`, `currency`, `rate`, `cadence`, `rfm`, `stage`, `rule`, `quality`",
             ),
             (
                 "\n[rfm]\nlookbak = '1d'",

@@ -326,6 +326,9 @@ impl fmt::Display for Duration {
 pub struct Zone(chrono_tz::Tz);
 
 impl Zone {
+    /// The release of the time zone database that is built in: the zone files of a machine are never read.
+    pub const DATA: &'static str = chrono_tz::IANA_TZDB_VERSION;
+
     /// Coordinated universal time.
     pub const UTC: Self = Self(chrono_tz::Tz::UTC);
 

@@ -3,10 +3,18 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tenure_core::fold::{Projection, fold};
+use tenure_core::fold::{Partition, Projection, fold};
+use tenure_core::log::{Append, Log};
+use tenure_core::projection::consent::Consents;
+use tenure_core::projection::identities::Identities;
+use tenure_core::projection::owner::Owner;
+use tenure_core::projection::profile::Profile;
 use tenure_core::projection::rfm::Rfm;
-use tenure_core::projection::stage::{StageMachine, StageTail, Timeline};
+use tenure_core::projection::stage::{StageMachine, StageOutlook, StageTail, Timeline};
+use tenure_core::projection::tags::Tags;
+use tenure_core::report::quality::{CustomerQuality, LogQuality, QualityPolicy};
 use tenure_core::report::rfm::RfmReport;
+use tenure_core::report::risk::Risks;
 use tenure_core::report::stages::StageDwell;
 use tenure_core::{Duration, Event, Policy, Timestamp};
 use tenure_testkit::laws::{self, InMemory};
@@ -15,11 +23,16 @@ use tenure_testkit::strategies::{delivered, facts, instant};
 use tenure_testkit::{Everybody, Everything};
 
 /// Everything that a customer's answer is made of, under a preset.
-fn standard(preset: &str) -> (StageMachine, Timeline, Rfm) {
+fn standard(preset: &str) -> (StageMachine, Timeline, Rfm, Relationship) {
     let policy = Policy::preset(preset).unwrap();
     let machine = policy.stages().unwrap();
-    (machine.clone(), Timeline::new(machine), policy.rfm().unwrap())
+    (machine.clone(), Timeline::new(machine), policy.rfm().unwrap(), RELATIONSHIP)
 }
+
+/// What is known of a customer under any policy.
+type Relationship = (Profile, Tags, Owner, Identities, Consents);
+
+const RELATIONSHIP: Relationship = (Profile, Tags, Owner, Identities, Consents);
 
 fn preset() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&Policy::PRESETS[..])
@@ -62,9 +75,37 @@ proptest! {
     #[test]
     fn l4_reports_of_partitions_add_up((_, batches) in delivered(30), at in instant(), preset in preset()) {
         laws::parts_add_up(&Everything, &Everybody, &InMemory, &batches, at)?;
-        let (machine, timeline, rfm) = standard(preset);
+        let (machine, timeline, rfm, _) = standard(preset);
         laws::parts_add_up(&timeline, &StageDwell { policy: machine.policy() }, &InMemory, &batches, at)?;
         laws::parts_add_up(&rfm, &RfmReport::new(&rfm, at), &InMemory, &batches, at)?;
+        let quality = QualityPolicy { required: vec!["a".into(), "email".into()], ..QualityPolicy::default() };
+        let quality = CustomerQuality { policy: &quality };
+        laws::parts_add_up(&(Profile, Identities), &quality, &InMemory, &batches, at)?;
+        let outlook = StageOutlook { machine: &machine, horizon: Duration::days(400) };
+        let policy = machine.policy();
+        if let Some(stage) = policy.find("churned") {
+            let risks = Risks { policy, stage, as_of: at, most: 2 };
+            laws::parts_add_up(&(outlook, &rfm), &risks, &InMemory, &batches, at)?;
+        }
+    }
+
+    #[test]
+    fn l4_the_quality_of_a_log_is_that_of_its_customers_merged((_, batches) in delivered(30), of in 1_u32..5) {
+        let mut log = Log::new();
+        for batch in batches {
+            // Refused together or taken together: what is in the log is what counts.
+            let _ = log.append(&Append::new(batch), Timestamp::MIN);
+        }
+        let mut whole = LogQuality::default();
+        log.facts().for_each(|fact| whole.add(&fact));
+        let mut merged = LogQuality::default();
+        for part in Partition::split(of) {
+            let mut own = LogQuality::default();
+            log.facts().filter(|fact| part.holds(fact.event.customer)).for_each(|fact| own.add(&fact));
+            own.merge(merged);
+            merged = own;
+        }
+        prop_assert_eq!(merged.finish(), whole.finish());
     }
 
     #[test]

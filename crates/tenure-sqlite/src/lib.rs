@@ -34,6 +34,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+mod health;
 mod in_use;
 mod kinds;
 mod open;
@@ -46,6 +47,7 @@ mod transaction;
 mod verify;
 mod writer;
 
+pub use health::{Health, sqlite_version};
 pub use options::{Durability, Options};
 pub use store::SqliteStore;
 pub use verify::{Verified, VerifyError};
@@ -62,5 +64,6 @@ mod tests {
         whole::<Verified>();
         whole::<VerifyError>();
         whole::<Durability>();
+        whole::<Health>();
     }
 }

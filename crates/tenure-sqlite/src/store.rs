@@ -144,6 +144,10 @@ impl SqliteStore {
         self.poisoned.load(Ordering::Acquire)
     }
 
+    pub(crate) const fn durability(&self) -> crate::Durability {
+        self.options.durability
+    }
+
     /// Does something with a connection of its own.
     pub(crate) fn with_reader<T>(
         &self,

@@ -113,6 +113,12 @@ fn relationship() -> impl Strategy<Value = CustomerEvent> {
             CustomerEvent::ProfileUpdated { attributes: [(name, value)].into_iter().collect() }
         }),
         name().prop_map(|owner| CustomerEvent::OwnerAssigned { owner }),
+        (prop_oneof![Just("email"), Just("phone")], name()).prop_map(|(namespace, value)| {
+            CustomerEvent::IdentityLinked {
+                namespace: namespace.into(),
+                value: format!("{value}@example.org"),
+            }
+        }),
         option::of(name()).prop_map(|campaign| CustomerEvent::LeadCaptured { campaign, cost: None }),
     ]
 }

@@ -10,6 +10,7 @@ use super::wire::{FactError, Wire};
 use super::{Nps, OrderLine, Period, Survey};
 use crate::id::{Customer, EventId};
 use crate::money::Money;
+use crate::privacy::{Masked, Privacy};
 use crate::time::Timestamp;
 
 /// Who acts in a fact. Only what the customer does counts as activity, unless a policy says otherwise.
@@ -35,7 +36,8 @@ macro_rules! catalogue {
         ///
         /// # Laws
         /// `CustomerEvent::from_wire(&fact.to_wire()) == Ok(fact)` for every fact that [`Self::check`] accepts.
-        #[derive(Clone, Debug, PartialEq)]
+        /// `Debug` prints `***` for what [`Kind::privacy`] calls personal.
+        #[derive(Clone, PartialEq)]
         #[non_exhaustive]
         pub enum CustomerEvent {
             $( $(#[$doc])* $kind { $( $(#[$field_doc])* $field: $type ),* }, )*
@@ -80,6 +82,25 @@ macro_rules! catalogue {
             /// Who acts. What an unknown kind means is unknown, so it is no activity.
             pub const fn by(self) -> By {
                 match self { $( Self::$kind => By::$by, )* Self::Foreign => By::Us }
+            }
+        }
+
+        impl core::fmt::Debug for CustomerEvent {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                match self {
+                    $( Self::$kind { $( $field ),* } => f
+                        .debug_struct(stringify!($kind))
+                        $( .field(
+                            stringify!($field),
+                            &Masked(Kind::$kind.privacy(stringify!($field)), $field),
+                        ) )*
+                        .finish(), )*
+                    Self::Foreign { kind, properties } => f
+                        .debug_struct("Foreign")
+                        .field("kind", kind)
+                        .field("properties", properties)
+                        .finish(),
+                }
             }
         }
 
@@ -466,6 +487,33 @@ impl Kind {
     /// the fold.
     pub const fn corrects(self) -> bool {
         matches!(self, Self::EventVoided | Self::IdentityMerged)
+    }
+
+    /// How private a field of [`CustomerEvent`] is. Attributes of a profile are personal, whatever their names, and so
+    /// are identities; reasons and outcomes are free text, which may say anything.
+    pub fn privacy(self, field: &str) -> Privacy {
+        match (self, field) {
+            (Self::ProfileUpdated, "attributes") | (Self::IdentityLinked, "value") => Privacy::Pii,
+            (
+                Self::OpportunityLost
+                | Self::ContractEnded
+                | Self::PaymentFailed
+                | Self::SubscriptionCancelled
+                | Self::ChurnConfirmed,
+                "reason",
+            )
+            | (Self::FollowUpLogged, "outcome")
+            | (Self::EventVoided, "why") => Privacy::Sensitive,
+            _ => Privacy::Plain,
+        }
+    }
+
+    /// Whether the body of its facts holds personal data.
+    pub const fn body_privacy(self) -> Privacy {
+        match self {
+            Self::ProfileUpdated | Self::IdentityLinked => Privacy::Pii,
+            _ => Privacy::Plain,
+        }
     }
 }
 

@@ -161,7 +161,7 @@ impl<T: DeserializeOwned + Absent> Slot<data> for T {
         match wire.data.get(name) {
             None | Some(Value::Null) => T::absent().ok_or_else(|| wire.missing(&format!("data.{name}"))),
             Some(value) => T::deserialize(value)
-                .map_err(|error| wire.refuse(&format!("data.{name}"), &error.to_string())),
+                .map_err(|error| wire.refuse_quoting(&format!("data.{name}"), &error.to_string())),
         }
     }
 }

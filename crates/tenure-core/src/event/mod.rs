@@ -50,7 +50,7 @@ use crate::time::{Duration, Timestamp};
 /// assert_eq!(placed.view().channel, Some("web"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Event {
     id: EventId,
     customer: Customer,
@@ -64,6 +64,20 @@ pub struct Event {
     stored_data: String,
     /// In the current schema, where that differs from what was given.
     upcast: Option<Box<(Wire, String)>>,
+}
+
+/// Personal data shows as `***`.
+impl core::fmt::Debug for Event {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Event")
+            .field("id", &self.id)
+            .field("customer", &self.customer)
+            .field("occurred_at", &self.occurred_at)
+            .field("channel", &self.channel)
+            .field("stored", &self.stored)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Event {
@@ -407,5 +421,37 @@ impl RecordedView<'_> {
     /// How the customer is shown: the external key, else the UUID.
     pub fn shown_customer(&self) -> String {
         self.customer_key.map_or_else(|| self.event.customer.to_string(), Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a caller may log without thinking.
+    #[test]
+    fn no_personal_data_shows_in_debug_output_or_errors() {
+        let canary = "ann@example.org";
+        let at = Timestamp::MIN;
+        let id = EventId::from_bytes([1; 16]);
+        let customer: Customer = CustomerId::from_bytes([1; 16]).into();
+        let profile = CustomerEvent::ProfileUpdated {
+            attributes: [("mail".to_owned(), canary.into())].into_iter().collect(),
+        };
+        let linked = CustomerEvent::IdentityLinked { namespace: "email".into(), value: canary.into() };
+        for fact in [profile, linked] {
+            let event = Event::new(id, customer.clone(), at, fact.clone()).unwrap();
+            let mut log = crate::log::Log::new();
+            log.append(&crate::log::Append::new(vec![event.clone()]), at).unwrap();
+            let page = log.read(&crate::log::Read::all());
+            let shown =
+                format!("{fact:?} {event:?} {:?} {:?} {page:?} {log:?}", event.stored(), event.view());
+            assert!(shown.contains("***") && !shown.contains(canary), "{shown}");
+        }
+        let mut wire = Wire::new(Kind::IdentityLinked);
+        wire.data.insert("namespace".into(), "phone".into());
+        wire.data.insert("value".into(), 13_800_138_000_i64.into());
+        let error = Event::from_wire(id, customer, at, wire).unwrap_err().to_string();
+        assert!(error.contains("data.value") && !error.contains("138"), "{error}");
     }
 }

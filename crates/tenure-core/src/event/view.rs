@@ -6,11 +6,14 @@ use super::Kind;
 use crate::id::{CustomerId, EventId};
 use crate::json;
 use crate::money::Money;
+use crate::privacy::Masked;
 use crate::time::Timestamp;
 
 /// A borrowed fact in its current schema. The same fold runs over facts in memory, rows of a store and columns of an
 /// archive, because all of them can lend this.
-#[derive(Clone, Copy, Debug, PartialEq)]
+///
+/// `Debug` prints `***` for a body with personal data.
+#[derive(Clone, Copy, PartialEq)]
 pub struct EventView<'a> {
     /// Identity and idempotency key.
     pub id: EventId,
@@ -34,6 +37,24 @@ pub struct EventView<'a> {
     pub actor: Option<&'a str>,
     /// The body: a canonical JSON object, or nothing.
     pub data: &'a str,
+}
+
+impl core::fmt::Debug for EventView<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("EventView")
+            .field("id", &self.id)
+            .field("customer", &self.customer)
+            .field("occurred_at", &self.occurred_at)
+            .field("kind", &self.kind)
+            .field("kind_name", &self.kind_name)
+            .field("subject", &self.subject)
+            .field("amount", &self.amount)
+            .field("number", &self.number)
+            .field("channel", &self.channel)
+            .field("actor", &self.actor)
+            .field("data", &Masked(self.kind.body_privacy(), self.data))
+            .finish()
+    }
 }
 
 /// Place of a fact in its customer's canonical order: by instant, then by id. Never by position, so the order of

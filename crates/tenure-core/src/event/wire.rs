@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::Kind;
 use crate::json;
 use crate::money::Money;
+use crate::privacy::{Masked, Privacy};
 use crate::text::{cut, excerpt};
 
 /// The most items of a list `data.tags`: one fact tells at most so many tags of a customer.
@@ -12,7 +13,7 @@ pub const MAX_TAGS: usize = 256;
 
 /// The part of a fact that its kind decides, untyped: what a store keeps in columns and JSON, what an upcaster
 /// changes, and what [`CustomerEvent`](super::CustomerEvent) is read from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Wire {
     /// Stable name of the kind.
     pub kind: Box<str>,
@@ -28,6 +29,21 @@ pub struct Wire {
     pub actor: Option<String>,
     /// Its properties.
     pub data: Map<String, Value>,
+}
+
+/// Personal data shows as `***`.
+impl core::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Wire")
+            .field("kind", &self.kind)
+            .field("schema", &self.schema)
+            .field("subject", &self.subject)
+            .field("amount", &self.amount)
+            .field("number", &self.number)
+            .field("actor", &self.actor)
+            .field("data", &Masked(self.known_kind().body_privacy(), &self.data))
+            .finish()
+    }
 }
 
 impl Wire {
@@ -52,6 +68,14 @@ impl Wire {
 
     pub(super) fn missing(&self, field: &str) -> FactError {
         self.refuse(field, "it is missing")
+    }
+
+    /// A refusal that quotes what was given, unless that is personal data.
+    pub(super) fn refuse_quoting(&self, field: &str, why: &str) -> FactError {
+        match self.known_kind().body_privacy() {
+            Privacy::Pii => self.refuse(field, "it is not of the type that it has to be"),
+            _ => self.refuse(field, why),
+        }
     }
 
     pub(super) fn refuse(&self, field: &str, why: &str) -> FactError {

@@ -18,10 +18,17 @@ use crate::time::Timestamp;
 /// let block = FactBlock::new();
 /// assert_eq!(block.iter().count(), 0);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct FactBlock {
     rows: Vec<Row>,
     text: String,
+}
+
+/// As the facts show themselves: the arena holds personal data.
+impl core::fmt::Debug for FactBlock {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 /// The texts of a fact, in the order in which they lie in the arena.

@@ -1,5 +1,11 @@
-//! Per-customer projections, one concept per folder.
+//! Per-customer projections, one concept per folder or file.
 
+pub mod consent;
+pub mod identities;
+pub mod owner;
+pub mod profile;
 pub mod revenue;
 pub mod rfm;
+mod said;
 pub mod stage;
+pub mod tags;

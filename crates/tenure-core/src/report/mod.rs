@@ -1,7 +1,9 @@
 //! Questions about a population: mergeable, so that threads, processes and machines need no other design.
 
+pub mod quality;
 pub mod revenue;
 pub mod rfm;
+pub mod risk;
 pub mod stages;
 
 use crate::fold::{Projection, States};

@@ -167,6 +167,45 @@ impl Report for StageMatrix<'_> {
     }
 }
 
+/// What a matrix says in three numbers: who came, who was lost, and who came back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Turnover {
+    /// Customers at the second instant who were none at the first.
+    pub new: u64,
+    /// Customers who were in the stage of the lost at the first instant and are in another one.
+    pub won_back: u64,
+    /// Customers who were in another stage at the first instant and are in that of the lost.
+    pub lost: u64,
+}
+
+impl Turnover {
+    /// Compares where customers stood and stand; what they passed through in between does not count.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::report::stages::{MatrixCell, Turnover};
+    /// let cell = |from: Option<&str>, to: &str, customers| MatrixCell {
+    ///     from: from.map(str::to_owned),
+    ///     to: to.to_owned(),
+    ///     customers,
+    /// };
+    /// let matrix = [cell(None, "new", 3), cell(Some("loyal"), "churned", 2), cell(Some("churned"), "won_back", 1)];
+    /// assert_eq!(Turnover::of(&matrix, "churned"), Turnover { new: 3, won_back: 1, lost: 2 });
+    /// ```
+    pub fn of(matrix: &[MatrixCell], lost: &str) -> Self {
+        let mut all = Self::default();
+        for cell in matrix {
+            match (cell.from.as_deref(), cell.to == lost) {
+                (None, _) => all.new += cell.customers,
+                (Some(from), false) if from == lost => all.won_back += cell.customers,
+                (Some(from), true) if from != lost => all.lost += cell.customers,
+                _ => {}
+            }
+        }
+        all
+    }
+}
+
 /// How many changes of each sort fall into each period.
 #[derive(Clone, Debug)]
 pub struct StageFlows<'p> {
