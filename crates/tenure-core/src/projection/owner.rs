@@ -77,7 +77,7 @@ impl Projection for Owner {
         match entries.last_mut() {
             Some(last) if last.since == fact.occurred_at => {
                 if owner > last.owner.as_str() {
-                    last.owner = owner.to_owned();
+                    owner.clone_into(&mut last.owner);
                 }
             }
             _ => {

@@ -316,7 +316,9 @@ mod tests {
     fn examples_are_the_first_by_name_however_they_come() {
         let names: Vec<String> = (0..20).map(|n| format!("c{n:02}")).collect();
         let (mut forward, mut backward) = (Found::default(), Found::default());
-        names.iter().for_each(|name| forward.add(name));
+        for name in &names {
+            forward.add(name);
+        }
         names.iter().rev().for_each(|name| backward.add(name));
         assert_eq!(forward, backward);
         assert_eq!((forward.count, forward.examples.last().map(String::as_str)), (20, Some("c04")));
