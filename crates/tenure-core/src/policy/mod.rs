@@ -78,9 +78,9 @@ impl Policy {
     /// ```
     pub fn preset(name: &str) -> Option<Self> {
         let text = match name {
-            "retail" => include_str!("../presets/retail.toml"),
-            "saas" => include_str!("../presets/saas.toml"),
-            "b2b" => include_str!("../presets/b2b.toml"),
+            "retail" => include_str!("../../presets/retail.toml"),
+            "saas" => include_str!("../../presets/saas.toml"),
+            "b2b" => include_str!("../../presets/b2b.toml"),
             _ => return None,
         };
         // A test reads every one of them.
