@@ -51,6 +51,7 @@ pub mod time;
 pub mod money;
 pub mod rates;
 pub mod json;
+pub mod near;
 pub mod event;
 pub mod select;
 pub mod log;

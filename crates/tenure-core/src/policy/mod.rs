@@ -1,5 +1,7 @@
 //! The policy of a business: everything that it may decide, in one TOML file. Plain data without hidden defaults.
 
+pub mod check;
+
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
