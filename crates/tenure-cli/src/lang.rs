@@ -129,6 +129,17 @@ words! {
     demo_title: "CDNOW: purchases of 2,357 customers in 1997 and 1998 (Fader and Hardie 2001)", "CDNOW：2,357 位客户 1997 至 1998 年的购买记录（Fader 与 Hardie，2001）";
     demo_next: "Next: tenure customer cdnow:0001 --store {} --as-of 1998-06-30", "下一步：tenure customer cdnow:0001 --store {} --as-of 1998-06-30";
     plus_more: "… and {} more", "……以及另外 {} 位";
+    // Policies.
+    check_clean: "{}: nothing found", "{}：未发现问题";
+    check_found: "{}: {} errors, {} warnings, {} allowed", "{}：{} 个错误，{} 个警告，{} 个已允许";
+    check_error: "error", "错误";
+    check_warning: "warning", "警告";
+    check_allowed: "allowed", "已允许";
+    policy_written: "wrote {}: edit it, then run tenure check {}", "已写入 {}：请修改后运行 tenure check {}";
+    currencies: "Currencies of ISO 4217", "ISO 4217 货币";
+    code: "Code", "代码";
+    decimals: "Decimals", "小数位";
+    name: "Name", "名称";
 }
 
 /// A phrase with its `{}` filled in, in order.

@@ -5,6 +5,7 @@ mod answer;
 mod args;
 mod command;
 mod error;
+mod excerpt;
 mod lang;
 mod progress;
 mod question;
@@ -44,5 +45,7 @@ fn run(command: &Command, talk: Talk) -> Result<ExitCode, CliError> {
             answer::print(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Check(args) => command::check::run(args, talk),
+        Command::Policy(args) => command::policy::run(args, talk),
     }
 }

@@ -25,6 +25,7 @@
 //!
 //! | module | nouns |
 //! |---|---|
+//! | [`near`] | the known name that is nearest to an unknown one |
 //! | [`id`] [`time`] [`money`] [`rates`] [`json`] | ids, instants in microseconds, minor units, exact rates, canonical JSON |
 //! | [`event`] | [`CustomerEvent`] (typed) ⇄ [`Wire`] → [`Event`] (checked) → [`EventView`] (borrowed); [`Line`] of interchange |
 //! | [`select`] | [`Selector`]: which facts somebody means |
@@ -46,12 +47,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // In the order in which data flows: a module uses only those above it.
+pub mod near;
 pub mod id;
 pub mod time;
 pub mod money;
 pub mod rates;
 pub mod json;
-pub mod near;
 pub mod event;
 pub mod select;
 pub mod log;
@@ -66,7 +67,7 @@ pub use event::{
 };
 pub use id::{Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
 pub use money::{Currency, Money, MoneyError, MoneySum};
-pub use policy::{Policy, PolicyError};
+pub use policy::{Policy, PolicyError, Spot};
 pub use rates::{Decimal, Rate, RateError, Rates};
 pub use select::{Leaf, SelectError, Selector};
 pub use time::{Duration, LocalTime, TimeError, Timestamp, Zone};

@@ -10,6 +10,8 @@ pub mod rfm;
 pub mod stages;
 pub mod verify;
 pub mod void;
+pub mod check;
+pub mod policy;
 
 use tenure::core::projection::stage::Language;
 

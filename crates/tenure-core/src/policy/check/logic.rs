@@ -33,8 +33,6 @@ pub(super) enum Formula {
 }
 
 impl Formula {
-    pub(super) const TRUE: Self = Self::All(Vec::new());
-
     /// `a <= b + most`.
     pub(super) const fn within(a: Var, b: Var, most: i128) -> Self {
         Self::Within { a, b, most }

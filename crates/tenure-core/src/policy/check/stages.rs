@@ -53,10 +53,6 @@ impl<'a> Check<'a> {
         self.alive.get(rule).copied().unwrap_or(false)
     }
 
-    fn can_be(&self, conditions: &[(&Condition, bool)]) -> bool {
-        can_be(conditions, &self.budget, Belief::Proven)
-    }
-
     /// Whether some conditions cannot be so: the severity is how sure that is.
     fn excluded(&self, conditions: &[(&Condition, bool)]) -> Option<Severity> {
         if !can_be(conditions, &self.budget, Belief::Proven) {
@@ -252,17 +248,19 @@ impl<'a> Check<'a> {
     /// Pairs of rules that undo each other by silence alone.
     fn flaps(&mut self, at_once: &AtOnce<'a>) {
         let alive: Vec<(usize, &RuleDef)> = self.rules().filter(|(place, _)| self.is_alive(*place)).collect();
-        for (place, rule) in &alive {
-            for (_, back) in &alive {
-                let Some(from) = rule.from.iter().find(|from| **from == back.to) else { continue };
-                let flaps = back.from.contains(&rule.to) && self.may_flap(rule, back, from, at_once);
+        for (index, (place, rule)) in alive.iter().enumerate() {
+            for (_, back) in alive.iter().skip(index + 1) {
+                let undo = rule.from.contains(&back.to) && back.from.contains(&rule.to);
+                let flaps = undo
+                    && (self.may_flap(rule, back, &back.to, at_once)
+                        || self.may_flap(back, rule, &rule.to, at_once));
                 // What could not be thought through to its end proves nothing.
                 if flaps && !self.budget.is_spent() {
                     let finding =
                         Finding::new(Code::Flapping, Severity::Warning, format!("rule[{place}].when"));
                     self.findings.push(
                         finding
-                            .with("from", from)
+                            .with("from", &back.to)
                             .with("to", &rule.to)
                             .with("rule", &rule.name)
                             .with("back", &back.name),
