@@ -9,6 +9,7 @@
 mod answers;
 mod demo;
 mod import;
+mod policies;
 mod stores;
 mod wrong;
 

@@ -285,10 +285,10 @@ impl Page {
         }
     }
 
-    /// The fields of a table, in the order of its type.
+    /// The fields of a table.
     fn fields(&mut self, table: &impl Serialize) {
         if let Ok(Value::Table(table)) = Value::try_from(table) {
-            for (name, value) in &table {
+            for (name, value) in in_order(&table) {
                 self.field(name, value);
             }
         }
@@ -317,8 +317,18 @@ fn key(name: &str) -> String {
     if bare { name.into() } else { Value::String(name.into()).to_string() }
 }
 
-/// The key that says what a condition is, first; the others as they are.
-const FIRST: [&str; 14] = [
+/// The order in which people read fields: what it is, what it is about, when it holds, what it says. Others follow by name.
+const ORDER: [&str; 41] = [
+    "name",
+    "id",
+    "code",
+    "macro",
+    "labels",
+    "initial",
+    "from",
+    "to",
+    "when",
+    "because",
     "count",
     "sum",
     "age",
@@ -332,8 +342,31 @@ const FIRST: [&str; 14] = [
     "any",
     "not",
     "event",
-    "name",
+    "where",
+    "property",
+    "survey",
+    "op",
+    "value",
+    "currency",
+    "of",
+    "within",
+    "since",
+    "at_least",
+    "less_than",
+    "at_most",
+    "or_never",
+    "cadence",
+    "min",
+    "max",
+    "r",
+    "f",
 ];
+
+fn in_order(table: &toml::Table) -> Vec<(&String, &Value)> {
+    let mut fields: Vec<_> = table.iter().collect();
+    fields.sort_by_key(|(name, _)| ORDER.iter().position(|known| known == name).unwrap_or(ORDER.len()));
+    fields
+}
 
 /// A value in one line; the parts of an outermost `all` or `any` in lines of their own.
 fn inline(value: &Value, outermost: bool) -> String {
@@ -343,9 +376,6 @@ fn inline(value: &Value, outermost: bool) -> String {
             format!("[{}]", parts.join(", "))
         }
         Value::Table(table) => {
-            let mut fields: Vec<(&String, &Value)> = table.iter().collect();
-            fields
-                .sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
             let field = |(name, value): (&String, &Value)| {
                 let parts = value.as_array().filter(|parts| outermost && parts.len() > 1);
                 let shown = match parts.filter(|_| matches!(name.as_str(), "all" | "any")) {
@@ -357,7 +387,7 @@ fn inline(value: &Value, outermost: bool) -> String {
                 };
                 format!("{} = {shown}", key(name))
             };
-            let fields: Vec<String> = fields.into_iter().map(field).collect();
+            let fields: Vec<String> = in_order(table).into_iter().map(field).collect();
             if fields.is_empty() { "{}".into() } else { format!("{{ {} }}", fields.join(", ")) }
         }
         other => other.to_string(),
