@@ -159,6 +159,17 @@ words! {
     // Of `simulate`.
     simulating: "simulating", "模拟";
     simulated: "{}: {} facts of {} customers, {} of them new", "{}：{} 条事实，{} 位客户，其中新增 {} 条";
+    // Policies.
+    check_clean: "{}: nothing found", "{}：未发现问题";
+    check_found: "{}: {} errors, {} warnings, {} allowed", "{}：{} 个错误，{} 个警告，{} 个已允许";
+    check_error: "error", "错误";
+    check_warning: "warning", "警告";
+    check_allowed: "allowed", "已允许";
+    policy_written: "wrote {}: edit it, then run tenure check {}", "已写入 {}：请修改后运行 tenure check {}";
+    currencies: "Currencies of ISO 4217", "ISO 4217 货币";
+    code: "Code", "代码";
+    decimals: "Decimals", "小数位";
+    name: "Name", "名称";
 }
 
 /// A phrase with its `{}` filled in, in order.

@@ -5,6 +5,7 @@ mod answer;
 mod args;
 mod command;
 mod error;
+mod excerpt;
 mod lang;
 mod progress;
 mod question;
@@ -46,5 +47,7 @@ fn run(command: &Command, talk: Talk) -> Result<ExitCode, CliError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Simulate(args) => command::simulate::run(args, talk),
+        Command::Check(args) => command::check::run(args, talk),
+        Command::Policy(args) => command::policy::run(args, talk),
     }
 }

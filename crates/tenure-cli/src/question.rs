@@ -6,6 +6,7 @@ use chrono::{Datelike, Months};
 use serde_json::{Value, json};
 use tenure::core::fold::{Fingerprint, Projection, States};
 use tenure::core::log::{Cut, KnownAt};
+use tenure::core::near::nearest;
 use tenure::core::projection::stage::StageMachine;
 use tenure::core::{EventView, LocalTime, Policy, Timestamp, Zone};
 
@@ -13,6 +14,7 @@ use crate::answer::Answer;
 use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
+use crate::excerpt::excerpt;
 use crate::lang::fill;
 use crate::source::Source;
 use crate::table::{Table, day_or_instant, safe};
@@ -36,7 +38,7 @@ impl Question {
     /// # Errors
     /// What is wrong, and where.
     pub fn open(args: &args::Question) -> Result<Self, CliError> {
-        let policy = policy(&args.policy)?;
+        let (policy, _) = read_policy("--policy ", &args.policy)?;
         let asked = args.as_of.as_deref().map(|text| instant("--as-of", text, policy.zone)).transpose()?;
         let source = Source::open(&args.source)?;
         let known_at = source.known_at(args.source.known_at.as_deref())?;
@@ -197,16 +199,35 @@ impl Projection for CountFacts {
     }
 }
 
-/// A preset by name, else a file.
-fn policy(name: &str) -> Result<Policy, CliError> {
-    if let Some(preset) = Policy::preset(name) {
-        return Ok(preset);
+/// A preset by name, else a file; with its text. `option` stands before the name in messages.
+///
+/// # Errors
+/// A file that cannot be read, or a text that is no policy: with its line and a caret under what is wrong.
+pub fn read_policy(option: &str, name: &str) -> Result<(Policy, String), CliError> {
+    if let Some((policy, text)) = Policy::preset(name).zip(Policy::preset_text(name)) {
+        return Ok((policy, text.to_owned()));
     }
-    let text = fs::read_to_string(name).map_err(|error| {
-        CliError::input(format!("--policy {name}: {error}"))
+    let bytes = fs::read(name).map_err(|error| {
+        let near =
+            nearest(name, Policy::PRESETS).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        CliError::input(format!("{option}{name}: {error}{near}"))
             .hint(format!("name a TOML file or a preset: {}", Policy::PRESETS.join(", ")))
     })?;
-    Policy::parse(&text, name).map_err(CliError::input)
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().get(..good).unwrap_or_default().split(|byte| *byte == b'\n').count();
+        CliError::input(format!("{option}{name}: line {line} is not UTF-8")).hint("save the file as UTF-8")
+    })?;
+    // Some editors begin a file with a mark of its encoding.
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    match Policy::parse(&text, name) {
+        Ok(policy) => Ok((policy, text)),
+        Err(error) => {
+            let shown = error.spot.as_ref().map_or_else(String::new, |spot| format!("\n{}", excerpt(spot)));
+            Err(CliError::input(format!("{error}{shown}"))
+                .hint("docs/guides/policies.md explains a policy; tenure policy show prints a whole one"))
+        }
+    }
 }
 
 /// RFC 3339, or a date: then the last microsecond of that local day.

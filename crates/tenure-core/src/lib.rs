@@ -25,7 +25,7 @@
 //!
 //! | module | nouns |
 //! |---|---|
-//! | [`text`] [`id`] [`time`] [`money`] [`rates`] [`json`] [`privacy`] [`contact`] | what is shown, ids, instants in microseconds, minor units, exact rates, canonical JSON, what is personal, addresses in one spelling |
+//! | [`text`] [`near`] [`id`] [`time`] [`money`] [`rates`] [`json`] [`privacy`] [`contact`] | what is shown, the nearest known name, ids, instants in microseconds, minor units, exact rates, canonical JSON, what is personal, addresses in one spelling |
 //! | [`event`] | [`CustomerEvent`] (typed) ⇄ [`Wire`] → [`Event`] (checked) → [`EventView`] (borrowed); [`Line`] of interchange |
 //! | [`select`] | [`Selector`]: which facts somebody means |
 //! | [`log`] | [`log::Log`], [`log::Append`], [`log::Read`], [`log::Cut`], [`log::Corrections`] |
@@ -47,6 +47,7 @@
 
 // In the order in which data flows: a module uses only those above it.
 pub mod text;
+pub mod near;
 pub mod id;
 pub mod time;
 pub mod money;
@@ -68,7 +69,7 @@ pub use event::{
 };
 pub use id::{ChangeId, Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
 pub use money::{Currency, Money, MoneyError, MoneySum};
-pub use policy::{Policy, PolicyError};
+pub use policy::{Policy, PolicyError, Spot};
 pub use privacy::{Personal, Privacy};
 pub use rates::{Decimal, Rate, RateError, Rates};
 pub use select::{Leaf, SelectError, Selector};

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::near::did_you_mean;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -39,6 +40,36 @@ impl Currency {
             .unwrap_or(0)
             .into()
     }
+}
+
+impl Currency {
+    /// Every currency of ISO 4217, by code, with its English name: funds and metals among them.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::Currency;
+    /// let yen = Currency::table().find(|(currency, _)| currency.code() == "JPY");
+    /// assert_eq!(yen.map(|(yen, name)| (yen.decimals(), name)), Some((0, "Japanese yen".into())));
+    /// ```
+    pub fn table() -> impl Iterator<Item = (Self, String)> {
+        let letters = || b'A'..=b'Z';
+        let codes =
+            letters().flat_map(move |a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+        codes.filter_map(|code| {
+            let known = iso_currency::Currency::from_code(core::str::from_utf8(&code).ok()?)?;
+            Some((Self(code), known.name().to_owned()))
+        })
+    }
+}
+
+/// A question about the currency that was likely meant.
+fn near(code: &str) -> String {
+    if code.eq_ignore_ascii_case("RMB") {
+        // The name of the money, not the code of its unit.
+        return did_you_mean("CNY", ["CNY"]);
+    }
+    let codes: Vec<Currency> = Currency::table().map(|(currency, _)| currency).collect();
+    did_you_mean(code, codes.iter().map(Currency::code))
 }
 
 impl FromStr for Currency {
@@ -211,7 +242,7 @@ impl fmt::Display for MoneySum {
 #[non_exhaustive]
 pub enum MoneyError {
     /// Not an ISO 4217 code. **What to do:** write three capitals, such as `USD` or `CNY`.
-    #[error("\"{code}\" is not an ISO 4217 currency code")]
+    #[error("\"{code}\" is not an ISO 4217 currency code{}", near(code))]
     Currency {
         /// What was read, cut to forty characters.
         code: Box<str>,

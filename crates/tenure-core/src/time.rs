@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::near::did_you_mean;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike};
 use serde::{Deserialize, Serialize};
 
@@ -441,6 +442,16 @@ impl fmt::Debug for Zone {
     }
 }
 
+/// A question about the zone that was likely meant: by its whole name, or by its city alone.
+fn near(name: &str) -> String {
+    let zones = || chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+    let city = |zone: &str| zone.rsplit_once('/').is_some_and(|(_, city)| city.eq_ignore_ascii_case(name));
+    match zones().find(|zone| city(zone)) {
+        Some(zone) => did_you_mean(zone, [zone]),
+        None => did_you_mean(name, zones()),
+    }
+}
+
 /// Why a text is not a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -470,7 +481,7 @@ pub enum TimeError {
         text: Box<str>,
     },
     /// Not a time zone.
-    #[error("\"{name}\" is not an IANA time zone: write one such as UTC or Asia/Shanghai")]
+    #[error("\"{name}\" is not an IANA time zone: write one such as UTC or Asia/Shanghai{}", near(name))]
     Zone {
         /// What was read, cut to forty characters.
         name: Box<str>,

@@ -4,6 +4,7 @@
 //! Strategies and laws are there with the feature `proptest`, which is on by default.
 
 pub mod conformance;
+#[cfg(feature = "proptest")]
 pub mod engine;
 mod everything;
 #[cfg(feature = "proptest")]

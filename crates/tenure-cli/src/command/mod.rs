@@ -12,6 +12,8 @@ pub mod simulate;
 pub mod stages;
 pub mod verify;
 pub mod void;
+pub mod check;
+pub mod policy;
 
 use tenure::core::projection::stage::Language;
 

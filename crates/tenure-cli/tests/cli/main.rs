@@ -15,6 +15,7 @@ mod hostile;
 mod import;
 mod real_files;
 mod simulate;
+mod policies;
 mod stores;
 mod wrong;
 

@@ -104,6 +104,16 @@ macro_rules! catalogue {
             }
         }
 
+        impl Kind {
+            /// Its typed fields: in which place of the wire form each stands, and how it is called.
+            pub(crate) const fn fields(self) -> &'static [(&'static str, &'static str)] {
+                match self {
+                    $( Self::$kind => &[$( (stringify!($slot), stringify!($field)) ),*], )*
+                    Self::Foreign => &[("all", "properties")],
+                }
+            }
+        }
+
         impl CustomerEvent {
             /// Which kind of fact this is.
             pub const fn kind(&self) -> Kind {

@@ -82,6 +82,10 @@ impl EventView<'_> {
         }
     }
 
+    /// The names of the header's values, as [`Self::value`] knows them.
+    pub(crate) const HEADER: [&'static str; 8] =
+        ["kind", "subject", "channel", "actor", "number", "currency", "amount", "occurred_at"];
+
     /// One value of the fact by name: a header field (`kind`, `subject`, `number`, `channel`, `actor`, `currency`,
     /// `amount` in minor units, `occurred_at`), else a property of the body. None if the fact does not have it.
     pub fn value(&self, name: &str) -> Option<Value> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::event::Survey;
 use crate::money::{Currency, Money};
+use crate::near::did_you_mean;
 use crate::select::{Leaf, Op, Selector};
 use crate::time::Duration;
 
@@ -550,8 +551,10 @@ impl TryFrom<RawCondition> for Condition {
             return Ok(Self::InStageFor(duration));
         }
         if let Some(name) = raw.flag {
-            let flag =
-                Flag::named(&name).ok_or_else(|| format!("flag = \"{name}\": write one of {FLAGS}"))?;
+            let flag = Flag::named(&name).ok_or_else(|| {
+                let near = did_you_mean(&name, FLAGS.split(", "));
+                format!("flag = \"{name}\": write one of {FLAGS}{near}")
+            })?;
             return Ok(Self::Flag(flag));
         }
         if let Some(tag) = raw.tag {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::{Compare, Condition, CountScope, Flag, Threshold};
 use crate::event::Kind;
+use crate::near::did_you_mean;
 use crate::text::Language;
 use crate::time::{Duration, Zone};
 
@@ -221,8 +222,11 @@ impl StagePolicy {
             if !names.insert(&*rule.name) {
                 return Err(StagePolicyError::Twice { what: "rule", name: rule.name.clone() });
             }
-            check_rule(rule, &ids, &mut leaves)
-                .map_err(|why| StagePolicyError::Rule { rule: rule.name.clone(), why: why.into() })?;
+            check_rule(rule, &ids, &mut leaves).map_err(|Refused { field, why }| StagePolicyError::Rule {
+                rule: rule.name.clone(),
+                field: field.into(),
+                why: why.into(),
+            })?;
         }
         Ok(Self { zone, cadence, stages, rules, initial })
     }
@@ -328,32 +332,44 @@ fn is_code(text: &str) -> bool {
         && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
-fn check_rule(rule: &RuleDef, stages: &BTreeSet<&str>, leaves: &mut usize) -> Result<(), String> {
+/// A field of a rule, and what is wrong with it.
+struct Refused {
+    field: String,
+    why: String,
+}
+
+fn refuse<T>(field: impl Into<String>, why: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused { field: field.into(), why: why.into() })
+}
+
+fn check_rule(rule: &RuleDef, stages: &BTreeSet<&str>, leaves: &mut usize) -> Result<(), Refused> {
     if !is_code(&rule.name) {
-        return Err("its name is not a code: write a-z, 0-9 and _, at most 64, a letter first".into());
+        return refuse("name", "its name is not a code: write a-z, 0-9 and _, at most 64, a letter first");
     }
     if rule.from.is_empty() {
-        return Err("`from` is empty: name the stages that it leads out of".into());
+        return refuse("from", "`from` is empty: name the stages that it leads out of");
     }
-    let known = || stages.iter().copied().collect::<Vec<_>>().join(", ");
-    for stage in rule.from.iter().chain([&rule.to]) {
+    let from = rule.from.iter().enumerate().map(|(place, stage)| (format!("from[{place}]"), stage));
+    for (field, stage) in from.chain([("to".to_owned(), &rule.to)]) {
         if !stages.contains(&**stage) {
-            return Err(format!("there is no stage \"{stage}\", only {}", known()));
+            let known = stages.iter().copied().collect::<Vec<_>>().join(", ");
+            let near = did_you_mean(stage, stages.iter().copied());
+            return refuse(field, format!("there is no stage \"{stage}\", only {known}{near}"));
         }
     }
     let mut seen = BTreeSet::new();
-    for from in &rule.from {
+    for (place, from) in rule.from.iter().enumerate() {
         if !seen.insert(from) {
-            return Err(format!("`from` names \"{from}\" twice"));
+            return refuse(format!("from[{place}]"), format!("`from` names \"{from}\" twice"));
         }
     }
     if rule.from.contains(&rule.to) {
-        return Err(format!("it leads from \"{}\" to itself", rule.to));
+        return refuse("to", format!("it leads from \"{}\" to itself", rule.to));
     }
-    check_condition(&rule.when, 1, leaves)?;
+    check_condition(&rule.when, 1, leaves).or_else(|why| refuse("when", why))?;
     let count = first_count(&rule.when).is_some();
     for text in rule.because.iter().flat_map(|because| [&because.en, &because.zh_cn]) {
-        check_template(text, count)?;
+        check_template(text, count).or_else(|why| refuse("because", why))?;
     }
     Ok(())
 }
@@ -486,6 +502,8 @@ pub enum StagePolicyError {
     Rule {
         /// Its name.
         rule: Box<str>,
+        /// The field of it: `from[1]`, `to`, `when`.
+        field: Box<str>,
         /// What is wrong and what is allowed.
         why: Box<str>,
     },

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::score::Scores;
-use crate::projection::rfm::{MapName, RfmPolicy, ScoreRange};
+use crate::projection::rfm::{MapName, OwnSegment, RfmPolicy, ScoreRange};
 
 /// A segment: stable code and display names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -175,16 +175,19 @@ pub fn segments(policy: &RfmPolicy) -> Vec<Segment<'_>> {
 
 /// The code of the first rule that matches.
 pub(super) fn by_rules(policy: &RfmPolicy, scores: Scores) -> &str {
-    let all = |r: ScoreRange, f: ScoreRange, m: ScoreRange, fm: ScoreRange| {
-        r.holds(scores.r) && f.holds(scores.f) && m.holds(scores.m) && fm.holds(scores.fm())
-    };
     let found = match map(policy.map) {
-        Some(map) => map.rules.iter().find(|rule| all(rule.r, rule.f, rule.m, rule.fm)).map(|rule| rule.code),
-        None => {
-            policy.segments.iter().find(|own| all(own.r, own.f, own.m, own.fm)).map(|own| own.code.as_str())
+        Some(map) => {
+            let holds = |rule: &&Rule| scores.are_in(rule.r, rule.f, rule.m, rule.fm);
+            map.rules.iter().find(holds).map(|rule| rule.code)
         }
+        None => policy.segments.iter().find(|own| holds(own, scores)).map(|own| own.code.as_str()),
     };
     found.unwrap_or(OTHERS.code)
+}
+
+/// Whether scores are in all ranges of a segment of one's own.
+pub(crate) const fn holds(segment: &OwnSegment, scores: Scores) -> bool {
+    scores.are_in(segment.r, segment.f, segment.m, segment.fm)
 }
 
 /// The Chinese segment of three bits.

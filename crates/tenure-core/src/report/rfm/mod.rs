@@ -13,6 +13,7 @@ use serde::Serialize;
 
 pub use edge::{Edge, EdgeError, Mean};
 pub use edges::{CnEdges, Placed, RfmEdges, TierEdge, TierEdges};
+pub(crate) use map::holds;
 pub use map::{MAPS, Segment, SegmentMap, map, segments};
 pub use moves::{BothPopulations, Flow, Move, RfmMoves, RfmMovesReport};
 pub use population::Population;

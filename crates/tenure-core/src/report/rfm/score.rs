@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edge::Edge;
 use crate::money::Currency;
-use crate::projection::rfm::{FixedEdges, RfmValues, Scoring};
+use crate::projection::rfm::{FixedEdges, RfmValues, ScoreRange, Scoring};
 
 /// Scores from 1 to 5, of which 5 is best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -23,6 +23,11 @@ impl Scores {
     /// Mean of the frequency and the monetary score, halves rounded up.
     pub const fn fm(self) -> u8 {
         (self.f + self.m).div_ceil(2)
+    }
+
+    /// Whether each is in its range; `fm` is that of [`Self::fm`].
+    pub(super) const fn are_in(self, r: ScoreRange, f: ScoreRange, m: ScoreRange, fm: ScoreRange) -> bool {
+        r.holds(self.r) && f.holds(self.f) && m.holds(self.m) && fm.holds(self.fm())
     }
 }
 

@@ -1,7 +1,12 @@
 //! The policy of a business: everything that it may decide, in one TOML file. Plain data without hidden defaults.
 
-use core::fmt;
+pub mod check;
+mod place;
+mod written;
 
+pub use place::{PolicyError, Spot};
+
+use place::Place;
 use serde::{Deserialize, Serialize};
 
 use crate::json;
@@ -81,14 +86,13 @@ impl Policy {
     /// assert!(Policy::preset("wholesale").is_none());
     /// ```
     pub fn preset(name: &str) -> Option<Self> {
-        let text = match name {
-            "retail" => include_str!("../presets/retail.toml"),
-            "saas" => include_str!("../presets/saas.toml"),
-            "b2b" => include_str!("../presets/b2b.toml"),
-            _ => return None,
-        };
         // A test reads every one of them.
-        Self::parse(text, name).ok()
+        Self::parse(written::preset(name)?, name).ok()
+    }
+
+    /// The file of a policy that comes with the library, as [`Self::preset`] reads it; none of another name.
+    pub fn preset_text(name: &str) -> Option<&'static str> {
+        written::preset(name)
     }
 
     /// Reads a policy. `file` is only for the message.
@@ -102,11 +106,17 @@ impl Policy {
             .map_err(|error| place.refuse(error.inner(), &error.path().to_string()))?;
         policy.check().map_err(|Unfit { path, why }| PolicyError {
             file: file.into(),
-            line_column: place.find(&path).map(|offset| place.line_column(offset)),
+            spot: place.find(&path),
             path,
             why,
         })?;
         Ok(policy)
+    }
+
+    /// Where a field such as `rule[2].when` stands in the text of a policy, or else the nearest thing around it that
+    /// is written down.
+    pub fn spot(text: &str, path: &str) -> Option<Spot> {
+        Place { text, file: "" }.find(path)
     }
 
     /// Checks what one field alone cannot say. [`Self::parse`] has done so.
@@ -137,16 +147,16 @@ impl Policy {
         let stage = |name: &str| {
             self.stages.iter().rposition(|stage| &*stage.id == name).map(|n| format!("stage[{n}].id"))
         };
-        let rule = |name: &str, field| {
-            self.rules.iter().rposition(|rule| &*rule.name == name).map(|n| format!("rule[{n}]{field}"))
+        let rule = |name: &str, field: &str| {
+            self.rules.iter().rposition(|rule| &*rule.name == name).map(|n| format!("rule[{n}].{field}"))
         };
         match error {
             StagePolicyError::Cadence { .. } => Some("cadence".into()),
             StagePolicyError::Initial { .. } => Some("stage".into()),
             StagePolicyError::Code { what: "stage", name }
             | StagePolicyError::Twice { what: "stage", name } => stage(name),
-            StagePolicyError::Code { name, .. } | StagePolicyError::Twice { name, .. } => rule(name, ".name"),
-            StagePolicyError::Rule { rule: name, .. } => rule(name, ""),
+            StagePolicyError::Code { name, .. } | StagePolicyError::Twice { name, .. } => rule(name, "name"),
+            StagePolicyError::Rule { rule: name, field, .. } => rule(name, field),
             _ => None,
         }
         .unwrap_or_default()
@@ -189,81 +199,6 @@ pub struct Unfit {
     pub path: Box<str>,
     /// What is wrong, and what is allowed.
     pub why: Box<str>,
-}
-
-/// Why a text is not a policy: `shop.toml:2:11: rfm.scoring: unknown variant ...`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyError {
-    /// The file, as the caller names it.
-    pub file: Box<str>,
-    /// Line and column, both from 1, the column in characters; none where the text has no place for it.
-    pub line_column: Option<(usize, usize)>,
-    /// The field; empty where the text is not TOML.
-    pub path: Box<str>,
-    /// What is wrong, and what is allowed.
-    pub why: Box<str>,
-}
-
-impl core::error::Error for PolicyError {}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some((line, column)) = self.line_column {
-            write!(f, ":{line}:{column}")?;
-        }
-        if !self.path.is_empty() {
-            write!(f, ": {}", self.path)?;
-        }
-        write!(f, ": {}", self.why)
-    }
-}
-
-/// A text that errors point into.
-struct Place<'a> {
-    text: &'a str,
-    file: &'a str,
-}
-
-impl Place<'_> {
-    fn refuse(&self, error: &toml::de::Error, path: &str) -> PolicyError {
-        PolicyError {
-            file: self.file.into(),
-            line_column: error.span().map(|span| self.line_column(span.start)),
-            path: if path == "." { "".into() } else { path.into() },
-            why: error.message().trim_end().into(),
-        }
-    }
-
-    fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line = before.rsplit_once('\n').map_or(before, |(_, line)| line);
-        (before.matches('\n').count() + 1, line.chars().count() + 1)
-    }
-
-    /// Where a field such as `rfm.segment[2].code` stands, or else the nearest thing around it that is written down.
-    fn find(&self, path: &str) -> Option<usize> {
-        let table = toml::de::DeTable::parse(self.text).ok()?;
-        let mut table = table.get_ref();
-        let mut found = None;
-        for step in path.split('.') {
-            let (name, index) = match step.trim_end_matches(']').split_once('[') {
-                Some((name, index)) => (name, index.parse::<usize>().ok()),
-                None => (step, None),
-            };
-            let Some((_, mut value)) = table.iter().find(|(key, _)| key.get_ref().as_ref() == name) else {
-                break;
-            };
-            if let (Some(index), Some(array)) = (index, value.get_ref().as_array()) {
-                let Some(item) = array.get(index) else { break };
-                value = item;
-            }
-            found = Some(value.span().start);
-            let Some(inner) = value.get_ref().as_table() else { break };
-            table = inner;
-        }
-        found
-    }
 }
 
 #[cfg(test)]
