@@ -35,15 +35,19 @@ fn main() {
     println!("{count} facts, {} customers, seed {SEED}, {RUNS} runs in turns, medians", count / 50);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
-    import(&path, &history);
+    import(&path, appends(&history));
     replay_beside_scan(&path, count);
     import_beside_inserts(directory.path(), &path, &history);
 }
 
-fn import(path: &Path, history: &[Event]) {
+fn appends(history: &[Event]) -> Vec<Append> {
+    history.chunks(COMMIT).map(|chunk| Append::new(chunk.to_vec())).collect()
+}
+
+fn import(path: &Path, appends: Vec<Append>) {
     let store = SqliteStore::open(path, Options::new()).unwrap();
-    for chunk in history.chunks(COMMIT) {
-        block_on(store.append(Append::new(chunk.to_vec()))).unwrap();
+    for append in appends {
+        block_on(store.append(append)).unwrap();
     }
 }
 
@@ -130,7 +134,9 @@ fn import_beside_inserts(directory: &Path, full: &Path, history: &[Event]) {
     };
     let own = || {
         let path = own_paths.next().unwrap();
-        seconds(|| import(path, history))
+        // Made beforehand, as the rows of the floor are.
+        let appends = appends(history);
+        seconds(|| import(path, appends))
     };
     let (floor, figure) = in_turns(RUNS, raw, own);
     let rate = |seconds: f64| f64::from(u32::try_from(history.len()).unwrap()) / seconds / 1e3;

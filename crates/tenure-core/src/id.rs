@@ -3,11 +3,17 @@
 use core::fmt;
 use core::str::FromStr;
 
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::text::{excerpt, is_hidden};
 use crate::time::Timestamp;
+
+/// What is looked up by id once a fact, which a tree of a million ids makes dear. Its hashes are keyed alike in every run,
+/// and whoever goes through it sorts it first, so its own order shows nowhere.
+pub(crate) type Table<K, V> = IndexMap<K, V, FixedState>;
 
 /// Identity of a fact and its idempotency key: a fact delivered twice under one id is one fact.
 ///

@@ -3,6 +3,7 @@
 use core::mem;
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
 use tenure_core::log::{Append, Decision, Found};
 use tenure_core::{CustomerId, Event, EventId, Timestamp, Version};
@@ -28,7 +29,7 @@ pub(crate) struct Known {
     recorded_at: i64,
     /// The greatest id; a greater one is new for certain, so that facts in order of time are not looked up.
     greatest: Option<EventId>,
-    streams: HashMap<CustomerId, (i64, i64)>,
+    streams: HashMap<CustomerId, (i64, i64), RandomState>,
     kinds: Kinds,
 }
 
@@ -48,7 +49,7 @@ impl Known {
             link,
             recorded_at,
             greatest,
-            streams: HashMap::new(),
+            streams: HashMap::default(),
             kinds,
         })
     }

@@ -1,14 +1,11 @@
 //! The states of all customers, kept up to date as facts arrive in any order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-
-use foldhash::fast::FixedState;
-use indexmap::IndexMap;
 
 use super::Projection;
 use crate::event::{EventView, FactKey, RecordedView};
-use crate::id::{Customer, CustomerId, CustomerKey, Position};
+use crate::id::{Customer, CustomerId, CustomerKey, Position, Table};
 use crate::log::{Corrections, Cut, FactBlock, Log};
 use crate::time::Timestamp;
 
@@ -37,6 +34,37 @@ impl<P: Projection> Aside<P> {
     }
 }
 
+/// The facts of one person as they come: most of them in order, so only the others are sorted.
+#[derive(Default)]
+struct History<'a> {
+    /// Each after the one before it.
+    in_order: Vec<EventView<'a>>,
+    late: Vec<EventView<'a>>,
+}
+
+impl<'a> History<'a> {
+    fn push(&mut self, fact: EventView<'a>) {
+        let late = self.in_order.last().is_some_and(|last| fact.key() < last.key());
+        if late { self.late.push(fact) } else { self.in_order.push(fact) }
+    }
+
+    /// A late fact lies before some fact in order, so the last of those is the last of all.
+    fn last(&self) -> Option<FactKey> {
+        self.in_order.last().map(EventView::key)
+    }
+
+    /// All of them in canonical order.
+    fn in_order(mut self) -> impl Iterator<Item = EventView<'a>> {
+        self.late.sort_unstable_by_key(EventView::key);
+        let mut in_order = self.in_order.into_iter().peekable();
+        let mut late = self.late.into_iter().peekable();
+        core::iter::from_fn(move || {
+            let next = in_order.peek().map(EventView::key);
+            late.next_if(|fact| next.is_none_or(|next| fact.key() < next)).or_else(|| in_order.next())
+        })
+    }
+}
+
 /// Which share of the customers somebody works on: number `index` of `of`. Customers that are one person are in one
 /// partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +90,6 @@ impl Partition {
     }
 }
 
-/// Looked up once a fact, which a tree of many customers makes dear. Its hashes are keyed alike in every run, and it is
-/// gone through in the order of ids alone, so its own order shows nowhere.
-type Table<T> = IndexMap<CustomerId, T, FixedState>;
-
 /// How many facts ahead the states of customers are asked for.
 const AHEAD: usize = 16;
 
@@ -85,8 +109,8 @@ pub struct States<P: Projection> {
     partition: Partition,
     /// Shared with what is taken in aside; copied by whichever adds to them first.
     corrections: Arc<Corrections>,
-    customers: Table<Folded<P::State>>,
-    keys: BTreeMap<CustomerId, CustomerKey>,
+    customers: Table<CustomerId, Folded<P::State>>,
+    keys: Table<CustomerId, CustomerKey>,
     stale: BTreeSet<CustomerId>,
     scanned_to: Position,
 }
@@ -100,7 +124,7 @@ impl<P: Projection> States<P> {
             partition: Partition::ALL,
             corrections: Arc::default(),
             customers: Table::default(),
-            keys: BTreeMap::new(),
+            keys: Table::default(),
             stale: BTreeSet::new(),
             scanned_to: Position::START,
         }
@@ -146,14 +170,17 @@ impl<P: Projection> States<P> {
         let new = facts.places(self.scanned_to, to);
         for ahead in new.clone().step_by(AHEAD) {
             let ahead = ahead..new.end.min(ahead + AHEAD);
-            for customer in facts.customers(ahead.clone()) {
-                if let Some(folded) = self.customers.get(&customer) {
-                    self.projection.prefetch(&folded.state);
-                }
+            // All are sought before any is touched, so that the waits for memory overlap.
+            let mut sought = [None; AHEAD];
+            for (sought, customer) in sought.iter_mut().zip(facts.customers(ahead.clone())) {
+                *sought = self.customers.get_index_of(&customer);
             }
-            for fact in ahead.filter_map(|place| facts.get(place)) {
+            for (_, folded) in sought.iter().flatten().filter_map(|index| self.customers.get_index(*index)) {
+                self.projection.prefetch(&folded.state);
+            }
+            for (fact, sought) in ahead.filter_map(|place| facts.get(place)).zip(sought) {
                 self.scanned_to = fact.position;
-                self.take(&fact);
+                self.take(&fact, sought);
             }
         }
     }
@@ -163,8 +190,9 @@ impl<P: Projection> States<P> {
         self.scanned_to = self.scanned_to.max(to);
     }
 
+    /// Takes one fact; `sought` says where its customer stood a moment ago.
     #[inline]
-    fn take(&mut self, fact: &RecordedView<'_>) {
+    fn take(&mut self, fact: &RecordedView<'_>, sought: Option<usize>) {
         if !self.cut.holds(fact) {
             return;
         }
@@ -188,7 +216,9 @@ impl<P: Projection> States<P> {
         if !self.partition.holds(customer) {
             return;
         }
-        if let Some(folded) = self.customers.get_mut(&customer) {
+        let stands = |index: &usize| self.customers.get_index(*index).is_some_and(|(id, _)| *id == customer);
+        let index = sought.filter(stands).or_else(|| self.customers.get_index_of(&customer));
+        if let Some((_, folded)) = index.and_then(|index| self.customers.get_index_mut(index)) {
             if event.key() > folded.last {
                 self.projection.apply(&mut folded.state, event);
                 folded.last = event.key();
@@ -234,7 +264,7 @@ impl<P: Projection> States<P> {
     /// Folds a customer again from all facts of all members, given in any order and as far as they are scanned; then
     /// the customer is not stale any more. So whoever reads histories one by one can stop in between.
     pub fn refold<'a>(&mut self, customer: CustomerId, facts: impl IntoIterator<Item = RecordedView<'a>>) {
-        let mut history: Vec<EventView<'a>> = Vec::new();
+        let mut history = History::default();
         for fact in facts {
             if fact.position <= self.scanned_to && self.cut.holds(&fact) {
                 self.keep_key(&fact);
@@ -243,12 +273,10 @@ impl<P: Projection> States<P> {
                 }
             }
         }
-        history.sort_unstable_by_key(EventView::key);
         self.customers.swap_remove(&customer);
         self.stale.remove(&customer);
         if let Some(last) = history.last() {
-            let last = last.key();
-            let state = super::fold(&self.projection, history);
+            let state = super::fold(&self.projection, history.in_order());
             self.customers.insert(customer, Folded { state, last });
         }
     }
@@ -333,7 +361,7 @@ impl<P: Projection> States<P> {
             partition: self.partition,
             corrections: Arc::clone(&self.corrections),
             customers: known.collect(),
-            keys: BTreeMap::new(),
+            keys: Table::default(),
             stale: BTreeSet::new(),
             scanned_to: self.scanned_to,
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::Event;
-use crate::id::{CustomerId, EventId, Position, Version};
+use crate::id::{CustomerId, EventId, Position, Table, Version};
 
 /// What the writer believes about a stream. Checked only when something new is to be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -101,8 +101,8 @@ impl Append {
             return Ok(Err(AppendError::Empty));
         }
         let single = self.events.len() == 1;
-        let mut first_of: BTreeMap<EventId, usize> = BTreeMap::new();
-        let mut versions: BTreeMap<CustomerId, Version> = BTreeMap::new();
+        let mut first_of: Table<EventId, usize> = Table::default();
+        let mut versions: Table<CustomerId, Version> = Table::default();
         let mut decisions = Vec::with_capacity(self.events.len());
         let mut known = Vec::new();
         for (index, event) in self.events.iter().enumerate() {
@@ -128,14 +128,16 @@ impl Append {
                     None => version(customer)?,
                 };
                 let next = Version(next.0 + 1);
-                versions.insert(customer, next);
+                if !single {
+                    versions.insert(customer, next);
+                }
                 decisions.push(Decision::New { version: next });
             }
             if !single {
                 first_of.insert(event.id(), index);
             }
         }
-        if versions.is_empty() {
+        if !decisions.iter().any(|decision| matches!(decision, Decision::New { .. })) {
             return Ok(Ok(decisions));
         }
         let demanding = self.expected.values().any(|expected| *expected != Expected::Any);

@@ -65,6 +65,11 @@ impl FactBlock {
         Self { rows: Vec::new(), text: String::new() }
     }
 
+    /// A block without facts that has the room which this one has taken.
+    pub(crate) fn like(&self) -> Self {
+        Self { rows: Vec::with_capacity(self.rows.len()), text: String::with_capacity(self.text.len()) }
+    }
+
     /// How many facts it holds.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -146,8 +151,20 @@ impl FactBlock {
 
     /// The places of the facts behind a position, up to another, where facts lie in the order of a log.
     pub(crate) fn places(&self, after: Position, to: Position) -> Range<usize> {
-        let until = |position| self.rows.partition_point(|row| row.position <= position);
-        until(after)..until(to.max(after))
+        self.until(after)..self.until(to.max(after))
+    }
+
+    /// How many facts lie up to a position. It is sought from the end in growing steps, for what follows the end of a log
+    /// that is taken in fact by fact lies there.
+    fn until(&self, position: Position) -> usize {
+        let beyond = |index: usize| self.rows.get(index).is_some_and(|row| row.position > position);
+        let (mut low, mut high, mut step) = (self.rows.len(), self.rows.len(), 1);
+        while low > 0 && beyond(low - 1) {
+            high = low - 1;
+            low = high.saturating_sub(step);
+            step *= 2;
+        }
+        low + self.rows.get(low..high).unwrap_or_default().partition_point(|row| row.position <= position)
     }
 
     /// Whose the facts at some places are.
@@ -243,5 +260,31 @@ impl<'a> FromIterator<RecordedView<'a>> for FactBlock {
         let mut block = Self::new();
         facts.into_iter().for_each(|fact| block.push(&fact));
         block
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{CustomerEvent, Event};
+
+    #[test]
+    fn places_are_those_of_the_positions_asked_for() {
+        let customer = CustomerId::from_bytes([1; 16]);
+        let signed_up = CustomerEvent::SignedUp {};
+        let event =
+            Event::new(EventId::from_bytes([1; 16]), customer.into(), Timestamp::MIN, signed_up).unwrap();
+        // A filter leaves gaps between positions.
+        let positions = [2, 3, 5, 9, 10, 11, 12, 20];
+        let facts = positions.map(|n| event.recorded((Position(n), Version(n)), Timestamp::MIN, ""));
+        let block: FactBlock = facts.into_iter().collect();
+        for after in 0..22 {
+            for to in 0..22 {
+                let within = |place: &usize| (after + 1..=to).contains(&positions[*place]);
+                let expected: Vec<usize> = (0..positions.len()).filter(within).collect();
+                let places: Vec<usize> = block.places(Position(after), Position(to)).collect();
+                assert_eq!(places, expected, "after {after} to {to}");
+            }
+        }
     }
 }

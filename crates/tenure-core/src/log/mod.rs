@@ -7,10 +7,6 @@ mod block;
 mod correction;
 mod read;
 
-use core::hash::BuildHasherDefault;
-use std::collections::BTreeMap;
-use std::hash::DefaultHasher;
-
 pub use append::{Append, AppendError, Appended, Decision, Expected, Found, Placed};
 pub use block::FactBlock;
 pub use correction::Corrections;
@@ -19,7 +15,7 @@ pub use read::{Cut, Direction, KnownAt, Page, Read};
 pub use crate::event::KindSet;
 
 use crate::event::{Event, RecordedView};
-use crate::id::{CustomerId, CustomerKey, EventId, Position, Version};
+use crate::id::{CustomerId, CustomerKey, EventId, Position, Table, Version};
 use crate::time::Timestamp;
 
 /// Facts a block; a power of two, so that a position finds its block by a shift.
@@ -43,16 +39,11 @@ const BLOCK: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     blocks: Vec<FactBlock>,
-    ids: Ids,
-    streams: BTreeMap<CustomerId, Stream>,
+    ids: Table<EventId, Position>,
+    streams: Table<CustomerId, Stream>,
     head: Position,
     last_recorded_at: Option<Timestamp>,
 }
-
-/// Where each fact stands, by id. A tree of a million ids costs a microsecond a look; this is asked for single ids alone
-/// and never gone through, so the order of its hashes, which are keyed alike in every run, shows nowhere.
-#[expect(clippy::disallowed_types, reason = "never iterated")]
-type Ids = std::collections::HashMap<EventId, Position, BuildHasherDefault<DefaultHasher>>;
 
 #[derive(Clone, Debug, Default)]
 struct Stream {
@@ -120,7 +111,9 @@ impl Log {
         let context = event.context().to_text();
         let fact = event.recorded((placed.position, placed.version), recorded_at, &context);
         if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
-            self.blocks.push(FactBlock::new());
+            // The first block grows with a small log; the next ones will be full.
+            let full = self.blocks.last().map(FactBlock::like);
+            self.blocks.push(full.unwrap_or_default());
         }
         if let Some(block) = self.blocks.last_mut() {
             block.push(&fact);
@@ -158,7 +151,9 @@ impl Log {
 
     /// The customers, by id.
     pub fn customers(&self) -> impl Iterator<Item = CustomerId> {
-        self.streams.keys().copied()
+        let mut all: Vec<_> = self.streams.keys().copied().collect();
+        all.sort_unstable();
+        all.into_iter()
     }
 
     /// A customer's facts in the order of their versions; none for an unknown customer.

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::fast::FixedState;
-use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::{Found, share};
 use crate::event::{EventView, Kind, RecordedView, Survey};
-use crate::id::CustomerId;
+use crate::id::{CustomerId, Table};
 use crate::time::{Duration, Timestamp};
 
 /// The quality of facts as they were recorded.
@@ -44,7 +42,7 @@ pub struct LogQuality {
     facts: u64,
     kinds: BTreeMap<Box<str>, BTreeMap<u16, u64>>,
     /// The latest instant of each customer so far; looked up once a fact and never gone through in its own order.
-    latest: IndexMap<CustomerId, Timestamp, FixedState>,
+    latest: Table<CustomerId, Timestamp>,
     late: Lags,
     ahead: Lags,
     out_of_range: BTreeMap<OutOfRange, Found>,
