@@ -43,21 +43,19 @@ fn main() {
 
 /// Seconds for one more fact of every customer.
 fn run(history: &BTreeMap<CustomerId, Vec<Event>>, late: bool) -> f64 {
-    let one_more = |events: &Vec<Event>| if late { 0 } else { events.len() - 1 };
-    let mut log = Log::new();
-    let mut before = Vec::new();
-    for events in history.values() {
+    let split = |events: &Vec<Event>| {
         let mut rest = events.clone();
-        rest.remove(one_more(events));
-        before.extend(rest);
-    }
+        let one_more = rest.remove(if late { 0 } else { rest.len() - 1 });
+        (one_more, rest)
+    };
+    let mut log = Log::new();
+    let mut before: Vec<Event> = history.values().flat_map(|events| split(events).1).collect();
     before.sort_by_key(|event| (event.occurred_at(), event.id()));
     let now = Timestamp::MAX;
     log.append(&Append::new(before), now).unwrap();
     let mut states = States::of_log(standard(), Cut::default(), &log);
     // A fact that is recorded was made a moment ago.
-    let more = history.values().map(|events| Append::new(vec![events[one_more(events)].clone()]));
-    let more: Vec<Append> = more.collect();
+    let more: Vec<Append> = history.values().map(|events| Append::new(vec![split(events).0])).collect();
     seconds(|| {
         for append in &more {
             log.append(append, now).unwrap();
