@@ -170,6 +170,8 @@ words! {
     code: "Code", "代码";
     decimals: "Decimals", "小数位";
     name: "Name", "名称";
+    // The page of a customer and that of all.
+    looking_through: "looking through the log", "通读日志";
 }
 
 /// A phrase with its `{}` filled in, in order.

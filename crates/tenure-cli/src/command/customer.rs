@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use tenure::core::fold::{Projection, States};
-use tenure::core::log::{Corrections, FactBlock, KindSet, Read};
+use tenure::core::log::FactBlock;
 use tenure::core::projection::stage::{Cause, StageChange, StageMachine, Timeline};
 use tenure::core::{Customer, Timestamp};
 
@@ -13,8 +13,8 @@ use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
 use crate::lang::fill;
+use crate::log_pass::corrections;
 use crate::question::{CountFacts, Question};
-use crate::source::Source;
 use crate::table::{Cell, Table, day_or_instant};
 
 /// Runs the command.
@@ -45,7 +45,7 @@ pub fn answer(
 ) -> Result<Answer, CliError> {
     let machine = question.stages()?;
     let rfm = question.policy.rfm().map_err(CliError::input)?;
-    let corrections = corrections(&question.source, question)?;
+    let corrections = corrections(&question.source, question.cut())?;
     let representative = corrections.representative(customer.id());
     let members = corrections.members(representative);
     let blocks = question.source.streams(&members)?;
@@ -154,19 +154,4 @@ fn timeline_tables(machine: &StageMachine, changes: &[StageChange], talk: Talk) 
         table.push(entry.into_iter().chain([reason, cause]).collect());
     }
     (list, table)
-}
-
-fn corrections(source: &Source, question: &Question) -> Result<Corrections, CliError> {
-    let mut corrections = Corrections::new();
-    let mut read = Read::all().kinds(KindSet::CORRECTIONS).cut(question.cut());
-    loop {
-        let page = source.read(&read)?;
-        for fact in page.facts.iter() {
-            corrections.add(&fact.event);
-        }
-        if page.is_last(&read) {
-            return Ok(corrections);
-        }
-        read = read.from(page.scanned_to);
-    }
 }
