@@ -172,6 +172,57 @@ words! {
     name: "Name", "名称";
     // The page of a customer and that of all.
     looking_through: "looking through the log", "通读日志";
+    recorded_as: "Recorded as", "记录为";
+    profile: "Profile", "客户档案";
+    attribute: "Attribute", "属性";
+    held_since: "Since", "始于";
+    identities: "Identities", "身份标识";
+    namespace: "Namespace", "命名空间";
+    state: "State", "状态";
+    tags: "Tags", "标签";
+    tag: "Tag", "标签";
+    tag_held: "on", "已打上";
+    tag_removed: "taken off", "已移除";
+    owners: "Owners, the present one last", "负责人（最后一位为现任）";
+    owner: "Owner", "负责人";
+    consents: "Consents", "授权同意";
+    purpose: "Purpose", "用途";
+    granted: "given", "已同意";
+    withdrawn: "withdrawn", "已撤回";
+    more_than_fits: "there is more of this customer than is kept: the first names by time are shown", "该客户的数据超出保留上限：仅显示最早出现的条目";
+    page_counts: "{} · {} customers · {} facts", "{} · {} 位客户 · {} 条事实";
+    turnover: "since {}: {} new · {} won back · {} lost", "自 {} 以来：新增 {} 位 · 挽回 {} 位 · 流失 {} 位";
+    newcomers: "since {}: {} new", "自 {} 以来：新增 {} 位";
+    came: "Came", "进入";
+    left: "Left", "离开";
+    risks: "Lost next if they stay silent: {} customers", "若持续沉默即将流失：{} 位客户";
+    worth: "Worth", "价值";
+    silent_since: "Silent since", "沉默始于";
+    lost_on: "Lost on", "流失日期";
+    silence_spent: "Silence spent", "沉默进度";
+    data_quality: "Data quality", "数据质量";
+    count: "Count", "数量";
+    required_missing: "required and unknown: {}", "必填而缺失：{}";
+    missing: "unknown: {}", "缺失：{}";
+    unreadable_email: "e-mail that is no address", "无法识别的电子邮箱";
+    unreadable_phone: "phone that is no number", "无法识别的电话号码";
+    same_email: "one e-mail, several customers", "同一邮箱对应多位客户";
+    same_phone: "one phone, several customers", "同一电话对应多位客户";
+    late_facts: "late facts, by up to {}", "迟到的事实，最长 {}";
+    no_late_facts: "late facts", "迟到的事实";
+    clock_ahead: "clocks ahead, by up to {}", "时钟超前，最长 {}";
+    no_clock_ahead: "clocks ahead", "时钟超前";
+    order_of_zero: "orders of amount zero", "金额为零的订单";
+    order_without_amount: "orders without an amount", "缺少金额的订单";
+    refund_of_nothing: "refunds of nothing", "无金额的退款";
+    negative_amount: "amounts below zero", "负数金额";
+    score_off_scale: "scores off their scale", "超出量表的评分";
+    stars_off_scale: "stars off their scale", "超出范围的星级";
+    first_instant: "facts of the first instant of 1970", "时间为 1970 年初始时刻的事实";
+    more_rows: "… and {} more", "……以及另外 {} 项";
+    no_stages: "the policy has no stages: stages, movements and losses are left out", "策略未定义阶段：略去阶段、变化与流失";
+    no_lost_stage: "the policy has no stage {}: who was lost, won back or may be lost is left out", "策略没有阶段 {}：略去流失、挽回与即将流失的客户";
+    mixed_currencies: "amounts are in {} and in {}: RFM is left out, and worth is compared without conversion; name one currency in the policy", "金额包含 {} 与 {}：略去 RFM，且价值未经换算直接比较；请在策略中指定货币";
 }
 
 /// A phrase with its `{}` filled in, in order.
