@@ -219,7 +219,7 @@ words! {
     score_off_scale: "scores off their scale", "超出量表的评分";
     stars_off_scale: "stars off their scale", "超出范围的星级";
     first_instant: "facts of the first instant of 1970", "时间为 1970 年初始时刻的事实";
-    more_fields: "… and {} more fields", "……以及另外 {} 个字段";
+    more_fields: "… and so many fields more: {}", "……以及另外 {} 个字段";
     stages_and_moves: "Lifecycle stages, and movements since {}", "客户生命周期阶段，及自 {} 以来的变化";
     of: "Of", "对象";
     of_customers: "customers", "客户";

@@ -240,15 +240,19 @@ fn duplicates<P: Projection>(found: &[Duplicate], customers: u64, states: &State
             names.truncate(MOST_DUPLICATES);
             names
         };
-        #[expect(clippy::cast_precision_loss, reason = "a share; counts beyond 2^53 do not occur")]
-        let share = if customers == 0 { 0.0 } else { concerned as f64 / customers as f64 };
         DuplicateRow {
             field,
             groups: groups().count() as u64,
             customers: concerned,
-            share,
+            share: share(concerned, customers),
             first: groups().take(MOST_DUPLICATES).map(names).collect(),
         }
     };
     Channel::ALL.map(row).into()
+}
+
+/// A part of a whole, 0 to 1; 0 of nothing.
+#[expect(clippy::cast_precision_loss, reason = "a share; counts beyond 2^53 do not occur")]
+pub fn share(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { part as f64 / of as f64 }
 }

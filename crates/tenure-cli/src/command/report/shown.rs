@@ -1,16 +1,17 @@
 //! The page as people read it, and as one list for programs that want rows.
 
+use core::cmp::Reverse;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use tenure::core::contact::Channel;
 use tenure::core::projection::stage::StagePolicy;
-use tenure::core::report::quality::{Found, LagTable, OutOfRange};
+use tenure::core::report::quality::{FieldRow, Found, LagTable, OutOfRange};
 use tenure::core::report::rfm::{Segment, segments};
 use tenure::core::report::stages::{MatrixCell, StageRow};
 use tenure::core::{Duration, Timestamp, Zone};
 
-use super::page::{DuplicateRow, LeftOut, Page, Quality, Rfm, Risky};
+use super::page::{LeftOut, Page, Quality, Rfm, Risky, share};
 use crate::answer::Answer;
 use crate::args;
 use crate::command::{Talk, stages};
@@ -194,44 +195,30 @@ fn quality_table(quality: &Quality, customers: u64, talk: Talk) -> Table {
     let columns =
         [("finding", w.finding), ("count", w.count), ("of", w.of), ("share", w.share), ("example", w.example)];
     let mut table = Table::new(w.data_quality, &columns);
-    let mut push = |finding: String, count: u64, of: &str, share: f64, example: String| {
-        table.push(vec![finding.into(), count.into(), of.into(), Cell::Percent(share), example.into()]);
-    };
-    #[expect(clippy::cast_precision_loss, reason = "a share; counts beyond 2^53 do not occur")]
-    let share = |count: u64| if customers == 0 { 0.0 } else { count as f64 / customers as f64 };
-    for row in quality.fields.iter().filter(|row| row.required) {
-        let finding = fill(w.required_missing, &[&row.field]);
-        push(finding, row.missing.count, w.of_customers, share(row.missing.count), examples(&row.missing));
-    }
-    // A gap in what nearly everybody has is likelier a fault than one in what hardly anybody has.
-    let mut gaps: Vec<_> =
-        quality.fields.iter().filter(|row| !row.required && row.customers < customers).collect();
-    gaps.sort_by_key(|row| core::cmp::Reverse(row.customers));
-    for row in gaps.iter().take(MOST_FIELDS) {
-        let missing = customers - row.customers;
-        push(fill(w.missing, &[&row.field]), missing, w.of_customers, share(missing), String::new());
-    }
+    field_rows(&mut table, &quality.fields, customers, talk);
     for row in quality.contacts.iter().filter(|row| row.unreadable.count > 0) {
         let finding = match row.field {
             Channel::Phone => w.unreadable_phone,
             _ => w.unreadable_email,
         };
-        let found = &row.unreadable;
-        push(finding.into(), found.count, w.of_customers, share(found.count), examples(found));
+        let count = row.unreadable.count;
+        table.push(finding_row(finding, count, w.of_customers, share(count, customers), examples(&row.unreadable)));
     }
     for row in &quality.duplicates {
         let finding = match row.field {
             Channel::Phone => w.same_phone,
             _ => w.same_email,
         };
-        push(finding.into(), row.customers, w.of_customers, row.share, pairs(row));
+        let groups = row.first.iter().take(MOST_EXAMPLES).map(|names| names.join(" + "));
+        let groups = groups.collect::<Vec<_>>().join(", ");
+        table.push(finding_row(finding, row.customers, w.of_customers, row.share, groups));
     }
     for (lags, some, none) in [
         (&quality.late, w.late_facts, w.no_late_facts),
         (&quality.clock_skew, w.clock_ahead, w.no_clock_ahead),
     ] {
         let finding = longest(lags).map_or_else(|| none.to_owned(), |longest| fill(some, &[&longest]));
-        push(finding, lags.found.count, w.of_facts, lags.share, examples(&lags.found));
+        table.push(finding_row(&finding, lags.found.count, w.of_facts, lags.share, examples(&lags.found)));
     }
     for row in &quality.out_of_range {
         let finding = match row.code {
@@ -244,23 +231,39 @@ fn quality_table(quality: &Quality, customers: u64, talk: Talk) -> Table {
             OutOfRange::FirstInstant => w.first_instant,
             other => other.code(),
         };
-        push(finding.into(), row.found.count, w.of_facts, row.share, examples(&row.found));
-    }
-    if gaps.len() > MOST_FIELDS {
-        let more = fill(w.more_fields, &[&(gaps.len() - MOST_FIELDS)]);
-        table.push(vec![more.into(), Cell::Empty, Cell::Empty, Cell::Empty, Cell::Empty]);
+        table.push(finding_row(finding, row.found.count, w.of_facts, row.share, examples(&row.found)));
     }
     table
+}
+
+/// What is not known of customers: all required fields, then the fullest of those that somebody lacks. A gap in what nearly
+/// everybody has is likelier a fault than one in what hardly anybody has.
+fn field_rows(table: &mut Table, fields: &[FieldRow], customers: u64, talk: Talk) {
+    let w = talk.words();
+    for row in fields.iter().filter(|row| row.required) {
+        let (finding, count) = (fill(w.required_missing, &[&row.field]), row.missing.count);
+        let share = share(count, customers);
+        table.push(finding_row(&finding, count, w.of_customers, share, examples(&row.missing)));
+    }
+    let mut gaps: Vec<_> = fields.iter().filter(|row| !row.required && row.customers < customers).collect();
+    gaps.sort_by_key(|row| Reverse(row.customers));
+    for row in gaps.iter().take(MOST_FIELDS) {
+        let (finding, count) = (fill(w.missing, &[&row.field]), customers.saturating_sub(row.customers));
+        table.push(finding_row(&finding, count, w.of_customers, share(count, customers), String::new()));
+    }
+    let more = gaps.len().saturating_sub(MOST_FIELDS);
+    if more > 0 {
+        table.push(vec![fill(w.more_fields, &[&more]).into(), Cell::Empty, Cell::Empty, Cell::Empty, Cell::Empty]);
+    }
+}
+
+fn finding_row(finding: &str, count: u64, of: &str, share: f64, example: String) -> Vec<Cell> {
+    vec![finding.into(), count.into(), of.into(), Cell::Percent(share), example.into()]
 }
 
 fn examples(found: &Found) -> String {
     let names: Vec<&str> = found.examples.iter().take(MOST_EXAMPLES).map(String::as_str).collect();
     names.join(", ")
-}
-
-/// The first groups of customers who may be one.
-fn pairs(row: &DuplicateRow) -> String {
-    row.first.iter().take(MOST_EXAMPLES).map(|names| names.join(" = ")).collect::<Vec<_>>().join(", ")
 }
 
 /// The largest lag in the largest unit that it fills, begun ones counted.
