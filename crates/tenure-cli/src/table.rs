@@ -145,7 +145,11 @@ impl Table {
         table.load_style(UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         self.fill(&mut table, true);
-        if self.title.is_empty() { table.to_string() } else { format!("{}\n{table}", bold(&safe(&self.title))) }
+        if self.title.is_empty() {
+            table.to_string()
+        } else {
+            format!("{}\n{table}", bold(&safe(&self.title)))
+        }
     }
 
     /// As a Markdown table under its title.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use tenure::core::fold::{Projection, States};
-use tenure::core::log::FactBlock;
+use tenure::core::log::{Cut, FactBlock};
 use tenure::core::projection::consent::{Consents, ConsentsView};
 use tenure::core::projection::identities::{Identities, IdentitiesView};
 use tenure::core::projection::owner::{Owner, OwnerView};
@@ -65,8 +65,13 @@ pub fn answer(
     states.scanned(question.source.head()?.position);
     states.refold(representative, blocks.iter().flat_map(FactBlock::iter));
     let Some(folded) = states.get(representative) else {
-        return Err(CliError::input(format!("no facts are known of customer {customer}"))
-            .hint("customers are named namespace:value; tenure log shows them"));
+        return Err(CliError::input(format!("no facts are known of customer {customer}")).hint(
+            if question.cut() == Cut::default() {
+                "customers are named namespace:value; tenure log shows them"
+            } else {
+                "customers are named namespace:value; what came after --as-of or --known-at does not count"
+            },
+        ));
     };
     let as_of = question.asked().or(latest).unwrap_or(folded.last.occurred_at);
     let (changes, values, facts, relation) = projection.view(&folded.state, as_of);
