@@ -154,7 +154,7 @@ pub enum LeftOut {
 /// # Errors
 /// Wrong input, or a failing store.
 pub fn read(question: &Question, since: Option<Timestamp>, talk: Talk) -> Result<Page, CliError> {
-    let machine = if question.policy.stages.is_empty() { None } else { Some(question.stages()?) };
+    let machine = question.stages_if_any()?;
     let rfm = question.policy.rfm().map_err(CliError::input)?;
     let log = log_pass(question, talk)?;
     if let Some(since) = since {

@@ -51,7 +51,7 @@ pub fn show(
     }
     answer.heading.extend(turnover(page, zone, talk).map(|line| format!("\n{line}")));
 
-    let machine = page.stages.as_ref().map(|_| question.stages()).transpose()?;
+    let machine = question.stages_if_any()?;
     if let (Some(machine), Some(rows)) = (&machine, &page.stages) {
         let moves = page.transitions.as_deref().unwrap_or_default();
         let since = page.since.map(|since| day(since, zone));
