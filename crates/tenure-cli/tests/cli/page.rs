@@ -189,6 +189,10 @@ fn movements_count_from_the_instant_that_is_asked_for() {
     // The last day of February has no 30 or 31.
     let march = place.json(&REPORT.replace("2024-06-30", "2024-03-31"));
     assert_eq!(march["answer"]["since"], "2024-02-29T23:59:59.999999Z");
+    // A month is one of the policy's calendar: 16:00 UTC is midnight there.
+    place.write("two.toml", crate::answers::SHANGHAI);
+    let shanghai = place.json("report --events shop.jsonl --policy two.toml --as-of 2024-03-31T16:00:00Z");
+    assert_eq!(shanghai["answer"]["since"], "2024-03-01T15:59:59.999999Z");
 }
 
 #[test]
