@@ -295,7 +295,7 @@ fn both_pages_are_aligned_in_chinese_and_in_english() {
     let page = place.line(&format!("{REPORT} --lang zh-CN"));
     for text in [
         "自 2024-05-30 以来：新增 1 位 · 挽回 2 位 · 流失 1 位",
-        "同一邮箱对应多位客户",
+        "共用邮箱地址",
         "必填而缺失：email",
         "│ shop:eve ┆ 流失风险客户 ┆ 70.00 USD",
     ] {
