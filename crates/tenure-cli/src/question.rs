@@ -67,7 +67,18 @@ impl Question {
     where
         P: Projection + Clone + Send + Sync,
     {
-        self.source.fold(projection, self.cut(), self.threads, talk)
+        self.fold_under(projection, self.cut(), talk)
+    }
+
+    /// Folds everything under a narrower cut than that of the question.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn fold_under<P>(&self, projection: &P, cut: Cut, talk: Talk) -> Result<States<P>, CliError>
+    where
+        P: Projection + Clone + Send + Sync,
+    {
+        self.source.fold(projection, cut, self.threads, talk)
     }
 
     /// The instant to answer for: what was asked, else the latest fact; none without facts.
@@ -78,11 +89,6 @@ impl Question {
     /// The instant asked for, where one was.
     pub const fn asked(&self) -> Option<Timestamp> {
         self.asked
-    }
-
-    /// Takes the instant of an answer for the one asked for, so that further answers are about the same one.
-    pub fn settle(&mut self, as_of: &Value) {
-        self.asked = as_of.as_str().and_then(|text| Timestamp::parse(text).ok());
     }
 
     /// Refuses a comparison that starts after the instant of the answer.
@@ -110,6 +116,14 @@ impl Question {
         })
     }
 
+    /// The same, or nothing of a policy without stages: what needs none is answered under it all the same.
+    ///
+    /// # Errors
+    /// As [`Self::stages`].
+    pub fn stages_if_any(&self) -> Result<Option<StageMachine>, CliError> {
+        if self.policy.stages.is_empty() { Ok(None) } else { self.stages().map(Some) }
+    }
+
     /// The first instants of the calendar months from the one of `since` (or eleven before that of `as_of`) on, and the
     /// first after `as_of`.
     pub fn months(&self, since: Option<Timestamp>, as_of: Timestamp) -> Vec<Timestamp> {
@@ -130,6 +144,14 @@ impl Question {
             month = first.checked_add_months(Months::new(1));
         }
         edges
+    }
+
+    /// The end of the local day one calendar month before that of an instant (31 March: 28 or 29 February), which is
+    /// what its date given as an instant would mean.
+    pub fn month_before(&self, at: Timestamp) -> Timestamp {
+        let zone = self.policy.zone;
+        let day = zone.date(at).checked_sub_months(Months::new(1));
+        day.and_then(|day| zone.end_of_day(day).ok()).unwrap_or(Timestamp::MIN)
     }
 
     /// The frame of an answer.

@@ -35,6 +35,8 @@ pub enum Cell {
     Number(i128),
     /// A share in `0.0..=1.0`; percent and a bar where people read it.
     Share(f64),
+    /// A share in `0.0..=1.0` that is not one of several parts of a whole; percent where people read it.
+    Percent(f64),
     /// An amount.
     Money(MoneySum),
     /// An instant; the date alone where people read it and it is a midnight in UTC.
@@ -82,7 +84,7 @@ impl Cell {
             Self::Text(text) | Self::Code(text, _) | Self::Id(text) => text.clone(),
             Self::At(at) => at.to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Share(share) => share.to_string(),
+            Self::Share(share) | Self::Percent(share) => share.to_string(),
             Self::Money(sum) => amount(*sum),
             Self::Empty => String::new(),
         }
@@ -95,7 +97,7 @@ impl Cell {
             Self::Number(number) => {
                 i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
             }
-            Self::Share(share) => (*share).into(),
+            Self::Share(share) | Self::Percent(share) => (*share).into(),
             Self::Money(money) => serde_json::to_value(money).unwrap_or_default(),
             Self::Empty => Value::Null,
         }
@@ -109,6 +111,7 @@ impl Cell {
             Self::Id(id) => short(id),
             Self::Number(number) => thousands(&number.to_string()),
             Self::Share(share) => format!("{:5.1} %", share * 100.0),
+            Self::Percent(share) => format!("{:.1} %", share * 100.0),
             Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
             Self::Empty => String::new(),
         }
@@ -136,20 +139,24 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// For a terminal `width` columns wide. Shares get a bar.
+    /// For a terminal `width` columns wide. Shares get a bar, the title a style.
     pub fn to_terminal(&self, width: u16) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        self.fill(&mut table, true);
-        if self.title.is_empty() { table.to_string() } else { format!("{}\n{table}", safe(&self.title)) }
+        self.fill(&mut table, Some(usize::from(width / 6).min(LONGEST_BAR)));
+        if self.title.is_empty() {
+            table.to_string()
+        } else {
+            format!("{}\n{table}", bold(&safe(&self.title)))
+        }
     }
 
     /// As a Markdown table under its title.
     pub fn to_markdown(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(ASCII_MARKDOWN);
-        self.fill(&mut table, false);
+        self.fill(&mut table, None);
         if self.title.is_empty() {
             table.to_string()
         } else {
@@ -157,14 +164,17 @@ impl Table {
         }
     }
 
-    fn fill(&self, table: &mut comfy_table::Table, bars: bool) {
+    /// Fills a table of the library, with bars of so many cells where there are any.
+    fn fill(&self, table: &mut comfy_table::Table, bars: Option<usize>) {
         let most = self.rows.iter().flatten().filter_map(share).fold(0.0_f64, f64::max);
         table.set_header(self.columns.iter().map(|column| column.label.as_str()));
         for row in &self.rows {
-            let cells = row.iter().map(|cell| match share(cell) {
-                Some(share) if bars && most > 0.0 => format!("{} {}", cell.shown(), bar(share / most)),
-                _ if bars => cell.shown(),
-                _ => cell.shown().replace('|', "\\|"),
+            let cells = row.iter().map(|cell| match (bars, share(cell)) {
+                (Some(cells), Some(share)) if most > 0.0 => {
+                    format!("{} {}", cell.shown(), bar(share / most, cells))
+                }
+                (Some(_), _) => cell.shown(),
+                (None, _) => cell.shown().replace('|', "\\|"),
             });
             table.add_row(cells);
         }
@@ -216,6 +226,12 @@ impl Table {
     }
 }
 
+/// A text that stands out on a terminal.
+pub fn bold(text: &str) -> String {
+    const BOLD: anstyle::Style = anstyle::Style::new().bold();
+    format!("{BOLD}{text}{BOLD:#}")
+}
+
 /// The decimal of a sum, without its currency.
 fn amount(sum: MoneySum) -> String {
     tenure::core::money::decimal(sum.minor, sum.currency)
@@ -228,20 +244,25 @@ fn share(cell: &Cell) -> Option<f64> {
     }
 }
 
-/// Twenty cells at most, in eighths of a cell.
-fn bar(part: f64) -> String {
+/// How many cells the longest bar has where there is room: a table of a page fits a terminal of eighty columns with less.
+const LONGEST_BAR: usize = 20;
+
+/// A part of so many cells, in eighths of a cell.
+fn bar(part: f64, cells: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
         reason = "between 0 and 160 after the clamp"
     )]
-    let eighths = (part.clamp(0.0, 1.0) * 160.0).round() as usize;
+    let eighths = (part.clamp(0.0, 1.0) * (8 * cells) as f64).round() as usize;
     let rest = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
     format!("{}{rest}", "█".repeat(eighths / 8))
 }
 
-fn thousands(decimal: &str) -> String {
+/// The digits of a decimal in groups of three.
+pub fn thousands(decimal: &str) -> String {
     let (sign, digits) = decimal.strip_prefix('-').map_or(("", decimal), |digits| ("-", digits));
     let (whole, fraction) =
         digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
@@ -324,6 +345,13 @@ mod tests {
     fn people_see_thousands_percent_and_bars() {
         let shown = table().to_terminal(120);
         assert!(shown.contains("-1,234,567") && shown.contains("50.0 % ████████████████████"), "{shown}");
+    }
+
+    #[test]
+    fn bars_are_shorter_where_there_is_less_room() {
+        let length = |width| table().to_terminal(width).matches('█').count();
+        // One of a half, the longest, and one of a quarter.
+        assert_eq!((length(300), length(120), length(84), length(48)), (30, 30, 21, 12));
     }
 
     #[test]

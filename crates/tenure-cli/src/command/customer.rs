@@ -1,11 +1,20 @@
-//! `tenure customer`: one customer's stage, timeline with reasons, and RFM values.
+//! `tenure customer`: what is known of one customer: stage and RFM values, profile, identities, tags, owner and consents,
+//! the timeline with reasons.
+//!
+//! Whoever asks for a customer by name gets what is recorded of that customer, personal data included. Besides it only
+//! `tenure log`, which prints the facts themselves, shows it.
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tenure::core::fold::{Projection, States};
-use tenure::core::log::{Corrections, FactBlock, KindSet, Read};
+use tenure::core::log::{Cut, FactBlock};
+use tenure::core::projection::consent::{Consents, ConsentsView};
+use tenure::core::projection::identities::{Identities, IdentitiesView};
+use tenure::core::projection::owner::{Owner, OwnerView};
+use tenure::core::projection::profile::{Profile, ProfileView};
 use tenure::core::projection::stage::{Cause, StageChange, StageMachine, Timeline};
+use tenure::core::projection::tags::{Tags, TagsView};
 use tenure::core::{Customer, Timestamp};
 
 use crate::answer::Answer;
@@ -13,8 +22,8 @@ use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
 use crate::lang::fill;
+use crate::log_pass::corrections;
 use crate::question::{CountFacts, Question};
-use crate::source::Source;
 use crate::table::{Cell, Table, day_or_instant};
 
 /// Runs the command.
@@ -43,31 +52,39 @@ pub fn answer(
     latest: Option<Timestamp>,
     talk: Talk,
 ) -> Result<Answer, CliError> {
-    let machine = question.stages()?;
+    let machine = question.stages_if_any()?;
     let rfm = question.policy.rfm().map_err(CliError::input)?;
-    let corrections = corrections(&question.source, question)?;
+    let corrections = corrections(&question.source, question.cut())?;
     let representative = corrections.representative(customer.id());
     let members = corrections.members(representative);
     let blocks = question.source.streams(&members)?;
-    let timeline = Timeline::new(machine.clone());
-    let projection = (&timeline, &rfm, CountFacts);
+    let timeline = machine.clone().map(Timeline::new);
+    let relation = (Profile, Identities, Tags, Owner, Consents);
+    let projection = (timeline.as_ref(), &rfm, CountFacts, relation);
     let mut states = States::new(projection, question.cut()).with_corrections(corrections);
     states.scanned(question.source.head()?.position);
     states.refold(representative, blocks.iter().flat_map(FactBlock::iter));
     let Some(folded) = states.get(representative) else {
-        return Err(CliError::input(format!("no facts are known of customer {customer}"))
-            .hint("customers are named namespace:value; tenure log shows them"));
+        return Err(CliError::input(format!("no facts are known of customer {customer}")).hint(
+            if question.cut() == Cut::default() {
+                "customers are named namespace:value; tenure log shows them"
+            } else {
+                "customers are named namespace:value; what came after --as-of or --known-at does not count"
+            },
+        ));
     };
     let as_of = question.asked().or(latest).unwrap_or(folded.last.occurred_at);
-    let (changes, values, facts) = projection.view(&folded.state, as_of);
+    let (changes, values, facts, relation) = projection.view(&folded.state, as_of);
+    let changes = changes.unwrap_or_default();
     let next = projection.0.next_change(&folded.state.0, as_of);
     let next = next.and_then(|at| {
-        let after = timeline.view(&folded.state.0, at);
+        let after = projection.0.view(&folded.state.0, at)?;
         after.into_iter().rfind(|change| change.at == at)
     });
     let shown = states.shown(representative);
-    let policy = machine.policy();
-    let stage = changes.last().map(|change| policy.code(change.to));
+    let machine = machine.as_ref();
+    let told = |change| machine.map(|machine: &StageMachine| machine.change_json(change));
+    let stage = changes.last().zip(machine).map(|(change, machine)| machine.policy().code(change.to));
     let raw = values.values.map(|raw| {
         json!({
             "recency_days": raw.recency_days,
@@ -80,9 +97,14 @@ pub fn answer(
         "members": members,
         "facts": facts,
         "stage": stage,
-        "timeline": changes.iter().map(|change| machine.change_json(change)).collect::<Vec<_>>(),
-        "next_change": next.as_ref().map(|change| machine.change_json(change)),
+        "timeline": changes.iter().map(told).collect::<Vec<_>>(),
+        "next_change": next.as_ref().and_then(told),
         "rfm": raw,
+        "profile": relation.0,
+        "identities": relation.1,
+        "tags": relation.2,
+        "owner": relation.3,
+        "consents": relation.4,
     });
     let w = talk.words();
     let query = json!({"command": "customer", "customer": customer.to_string()});
@@ -90,7 +112,8 @@ pub fn answer(
 
     let mut about = Table::new("", &[("field", w.field), ("value", w.value)]);
     let label = |change: &StageChange| {
-        policy.stage(change.to).map_or_else(String::new, |stage| stage.labels.of(talk.language()).to_owned())
+        let stage = machine.and_then(|machine| machine.policy().stage(change.to));
+        stage.map_or_else(String::new, |stage| stage.labels.of(talk.language()).to_owned())
     };
     if let Some(last) = changes.last() {
         about.push(vec![
@@ -99,33 +122,86 @@ pub fn answer(
         ]);
     }
     about.push(vec![w.facts.into(), facts.to_string().into()]);
-    if let (Some(raw), Some(monetary)) = (values.values, values.monetary()) {
+    if let Some(raw) = values.values {
         about.push(vec![w.recency_days.into(), raw.recency_days.to_string().into()]);
         about.push(vec![w.frequency.into(), raw.frequency.to_string().into()]);
+    }
+    if let Some(monetary) = values.monetary() {
         about.push(vec![w.monetary.into(), monetary.to_string().into()]);
     }
+    let mut recorded_as: Vec<String> = members.iter().map(|member| states.shown(*member)).collect();
+    recorded_as.sort_unstable();
+    if recorded_as.len() > 1 {
+        about.push(vec![w.recorded_as.into(), recorded_as.join(", ").into()]);
+    }
     answer.tables.push(about);
+    answer.tables.extend(relation_tables(&relation, talk));
+    if relation.0.full || relation.1.full || relation.2.full {
+        answer.notes.push(w.more_than_fits.into());
+    }
 
-    let (list, table) = timeline_tables(&machine, &changes, talk);
-    answer.notes.push(next.map_or_else(
-        || w.no_next_change.to_owned(),
-        |change| fill(w.next_change, &[&format!("{} → {}", day_or_instant(change.at), label(&change))]),
-    ));
+    let (list, table) = timeline_tables(machine, &changes, talk);
+    answer.notes.push(match next {
+        _ if machine.is_none() => w.no_stages.to_owned(),
+        Some(change) => {
+            fill(w.next_change, &[&format!("{} → {}", day_or_instant(change.at), label(&change))])
+        }
+        None => w.no_next_change.to_owned(),
+    });
     answer.list = Some(list);
     answer.tables.push(table);
     Ok(answer)
 }
 
+type Relation = (ProfileView, IdentitiesView, TagsView, OwnerView, ConsentsView);
+
+/// What is known of the relation with a customer, a table each; one without anything in it is not shown.
+fn relation_tables((profile, identities, tags, owner, consents): &Relation, talk: Talk) -> [Table; 5] {
+    let w = talk.words();
+    let since = ("since", w.held_since);
+    let mut attributes = Table::new(w.profile, &[("attribute", w.attribute), ("value", w.value), since]);
+    for one in &profile.attributes {
+        // A text as it is, anything else as JSON.
+        let value = match &one.value.0 {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        attributes.push(vec![one.attribute.as_str().into(), value.into(), Cell::At(one.since)]);
+    }
+    let mut linked = Table::new(w.identities, &[("namespace", w.namespace), ("value", w.value), since]);
+    for one in &identities.linked {
+        linked.push(vec![one.namespace.as_str().into(), one.value.0.as_str().into(), Cell::At(one.since)]);
+    }
+    let state = ("state", w.state);
+    let mut labels = Table::new(w.tags, &[("tag", w.tag), state, since]);
+    for (some, word) in [(&tags.held, w.tag_held), (&tags.removed, w.tag_removed)] {
+        for one in some {
+            labels.push(vec![one.tag.as_str().into(), word.into(), Cell::At(one.since)]);
+        }
+    }
+    let mut owners = Table::new(w.owners, &[("owner", w.owner), since]);
+    for one in &owner.history {
+        owners.push(vec![one.owner.as_str().into(), Cell::At(one.since)]);
+    }
+    let mut purposes = Table::new(w.consents, &[("purpose", w.purpose), state, since]);
+    for one in &consents.purposes {
+        let word = if one.granted { w.granted } else { w.withdrawn };
+        purposes.push(vec![one.purpose.as_str().into(), word.into(), Cell::At(one.since)]);
+    }
+    [attributes, linked, labels, owners, purposes]
+}
+
 /// The timeline with all columns for programs, and as people read it: the reason tells what the rule's name does, so
 /// that the table is no wider than a page.
-fn timeline_tables(machine: &StageMachine, changes: &[StageChange], talk: Talk) -> (Table, Table) {
+fn timeline_tables(machine: Option<&StageMachine>, changes: &[StageChange], talk: Talk) -> (Table, Table) {
     let w = talk.words();
-    let policy = machine.policy();
     let at = ("at", w.at);
     let (from, to) = (("from", w.from), ("to", w.to));
     let (facts, silence, condition) = (("facts", ""), ("silence_since", ""), ("condition", ""));
     let mut list = Table::new(w.timeline, &[at, from, to, ("rule", ""), facts, silence, condition]);
     let mut table = Table::new(w.timeline, &[at, from, to, ("reason", w.reason), ("cause", w.cause)]);
+    let Some(machine) = machine else { return (list, table) };
+    let policy = machine.policy();
     let stage = |stage| {
         let label = policy.stage(stage).map_or("", |stage| stage.labels.of(talk.language()));
         Cell::Code(policy.code(stage).into(), label.into())
@@ -154,19 +230,4 @@ fn timeline_tables(machine: &StageMachine, changes: &[StageChange], talk: Talk) 
         table.push(entry.into_iter().chain([reason, cause]).collect());
     }
     (list, table)
-}
-
-fn corrections(source: &Source, question: &Question) -> Result<Corrections, CliError> {
-    let mut corrections = Corrections::new();
-    let mut read = Read::all().kinds(KindSet::CORRECTIONS).cut(question.cut());
-    loop {
-        let page = source.read(&read)?;
-        for fact in page.facts.iter() {
-            corrections.add(&fact.event);
-        }
-        if page.is_last(&read) {
-            return Ok(corrections);
-        }
-        read = read.from(page.scanned_to);
-    }
 }

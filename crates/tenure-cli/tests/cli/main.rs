@@ -13,6 +13,7 @@ mod corpus;
 mod demo;
 mod hostile;
 mod import;
+mod page;
 mod real_files;
 mod simulate;
 mod policies;
