@@ -14,7 +14,7 @@ use tenure_core::fold::{Partition, Projection, Snapshot, States};
 use tenure_core::log::{Append, Corrections, Cut, Log};
 use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::{StageMachine, Timeline};
-use tenure_core::report::rfm::RfmReport;
+use tenure_core::report::rfm::{Population, RfmReport};
 use tenure_core::report::stages::{StageCounts, StageDwell};
 use tenure_core::report::{Report, Shown};
 use tenure_core::{Duration, Event, Kind, Policy, Timestamp, Version};
@@ -131,9 +131,9 @@ impl<'p> Page<'p> {
             counts,
             dwell,
             rfm,
-            counted: Default::default(),
-            dwelt: Default::default(),
-            scored: Default::default(),
+            counted: BTreeMap::default(),
+            dwelt: BTreeMap::default(),
+            scored: Population::default(),
         }
     }
 
