@@ -404,7 +404,7 @@ pub enum PolicyCommand {
     /// Print a whole policy as TOML, every default filled in and commented in --lang.
     Show {
         /// A preset (retail, saas, b2b) or a TOML file.
-        #[arg(long, default_value = "retail", value_name = "PRESET|FILE.toml")]
+        #[arg(long, visible_alias = "preset", default_value = "retail", value_name = "PRESET|FILE.toml")]
         policy: String,
     },
     /// Write a preset as a commented file to edit; an existing file is not touched.

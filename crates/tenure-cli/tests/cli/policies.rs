@@ -92,6 +92,7 @@ fn a_file_from_a_preset_is_the_preset_and_none_is_written_over() {
             place.line(&format!("check {file}"));
             let shown = place.line(&format!("policy show --policy {file} --lang {lang}"));
             assert_eq!(Policy::parse(&shown, "").unwrap().hash(), Policy::preset(preset).unwrap().hash());
+            assert_eq!(place.line(&format!("policy show --preset {preset} --lang {lang}")), shown);
             let ran = place.run(["policy", "init", "--preset", preset, &file]);
             assert_eq!(ran.code, Some(2));
             assert!(ran.err.contains("none is written over"), "{}", ran.err);
