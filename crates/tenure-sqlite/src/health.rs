@@ -1,8 +1,10 @@
 //! What a store's file is like: for people who ask whether something is wrong with it.
 
 use rusqlite::Connection;
+use tenure_core::Timestamp;
 use tenure_store::StoreError;
 
+use crate::error::InStore;
 use crate::{Durability, SqliteStore, schema};
 
 /// What a store's file is like.
@@ -10,6 +12,10 @@ use crate::{Durability, SqliteStore, schema};
 pub struct Health {
     /// The format of the file.
     pub format: i64,
+    /// How many facts the head counts.
+    pub facts: u64,
+    /// When the last one was recorded; none in an empty store.
+    pub last_recorded_at: Option<Timestamp>,
     /// How SQLite keeps its journal: `wal`, in a file that this crate made.
     pub journal_mode: String,
     /// What an acknowledged append survives. It was proved when the store was opened, which else fails.
@@ -34,6 +40,11 @@ pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
+/// The format of files that this build reads and writes.
+pub const fn store_format() -> i64 {
+    schema::FORMAT
+}
+
 impl SqliteStore {
     /// Looks at the file: its settings, its size, and whether its pages hang together. That reads the whole file, but
     /// not the facts in it: [`Self::verify`] does.
@@ -50,7 +61,7 @@ impl SqliteStore {
     /// ```
     pub fn health(&self) -> Result<Health, StoreError> {
         let durability = self.durability();
-        self.with_reader(|reader| look(&reader.connection, durability).map_err(StoreError::backend))
+        self.with_reader(|reader| look(&reader.connection, durability).of(&reader.name))
     }
 }
 
@@ -63,8 +74,12 @@ fn look(connection: &Connection, durability: Durability) -> rusqlite::Result<Hea
     // A file that cannot even be checked is damaged, too.
     let damage = lines.map(|line| line.unwrap_or_else(|error| error.to_string()));
     let damage: Vec<String> = damage.take(Health::MOST).filter(|line| line != "ok").collect();
+    let (facts, recorded_at): (i64, i64) =
+        connection.query_row("SELECT facts, recorded_at FROM head", (), |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Health {
-        format: number("user_version").unwrap_or(schema::FORMAT),
+        format: number("user_version")?,
+        facts: facts.unsigned_abs(),
+        last_recorded_at: Timestamp::from_micros(recorded_at).filter(|_| facts > 0),
         journal_mode: connection.query_row("PRAGMA journal_mode", (), |row| row.get(0))?,
         durability,
         page_size: number("page_size")?.unsigned_abs(),

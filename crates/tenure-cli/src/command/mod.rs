@@ -14,6 +14,7 @@ pub mod verify;
 pub mod void;
 pub mod check;
 pub mod policy;
+pub mod doctor;
 
 use tenure::core::projection::stage::Language;
 
