@@ -73,8 +73,8 @@ impl Answer {
             Format::Json => print_json(&format!("{}\n", self.envelope())),
             Format::Jsonl => print_json(&list.map(Table::to_jsonl).unwrap_or_default()),
             Format::Csv => print(&list.map(Table::to_csv).unwrap_or_default()),
-            Format::Table => print(&self.text(|table| table.to_terminal(width()))),
-            Format::Markdown => print(&self.text(Table::to_markdown)),
+            Format::Table => print_styled(&self.text(|table| table.to_terminal(width()))),
+            Format::Markdown => print(&anstream::adapter::strip_str(&self.text(Table::to_markdown)).to_string()),
         }
     }
 
@@ -88,7 +88,7 @@ impl Answer {
         })
     }
 
-    /// Heading, tables and notes.
+    /// Heading, tables and notes, with styles.
     pub fn text(&self, table: impl Fn(&Table) -> String) -> String {
         let mut parts = vec![self.heading.clone()];
         parts.extend(self.tables.iter().filter(|table| !table.is_empty()).map(table));
@@ -118,12 +118,25 @@ pub fn print_json(json: &str) -> Result<(), CliError> {
     if io::stdout().is_terminal() { print(&safe_json(json)) } else { print(json) }
 }
 
-/// Writes data to stdout. A reader that has gone away, such as `head`, ends the writing without an error.
+/// Writes data to stdout, byte for byte. A reader that has gone away, such as `head`, ends the writing without an error.
 ///
 /// # Errors
 /// When stdout cannot be written for another reason.
 pub fn print(text: &str) -> Result<(), CliError> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    write(&mut io::stdout().lock(), text)
+}
+
+/// Writes a text for people to stdout: with its styles on a terminal, unless `NO_COLOR` is set, and without them
+/// elsewhere.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_styled(text: &str) -> Result<(), CliError> {
+    write(&mut anstream::stdout().lock(), text)
+}
+
+fn write(out: &mut impl Write, text: &str) -> Result<(), CliError> {
+    match out.write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|error| CliError::output(&error)),
     }

@@ -7,6 +7,7 @@ mod command;
 mod error;
 mod excerpt;
 mod lang;
+mod log_pass;
 mod progress;
 mod question;
 mod source;

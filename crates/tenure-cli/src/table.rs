@@ -35,6 +35,8 @@ pub enum Cell {
     Number(i128),
     /// A share in `0.0..=1.0`; percent and a bar where people read it.
     Share(f64),
+    /// A share in `0.0..=1.0` that is not one of several parts of a whole; percent where people read it.
+    Percent(f64),
     /// An amount.
     Money(MoneySum),
     /// An instant; the date alone where people read it and it is a midnight in UTC.
@@ -82,7 +84,7 @@ impl Cell {
             Self::Text(text) | Self::Code(text, _) | Self::Id(text) => text.clone(),
             Self::At(at) => at.to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Share(share) => share.to_string(),
+            Self::Share(share) | Self::Percent(share) => share.to_string(),
             Self::Money(sum) => amount(*sum),
             Self::Empty => String::new(),
         }
@@ -95,7 +97,7 @@ impl Cell {
             Self::Number(number) => {
                 i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
             }
-            Self::Share(share) => (*share).into(),
+            Self::Share(share) | Self::Percent(share) => (*share).into(),
             Self::Money(money) => serde_json::to_value(money).unwrap_or_default(),
             Self::Empty => Value::Null,
         }
@@ -109,6 +111,7 @@ impl Cell {
             Self::Id(id) => short(id),
             Self::Number(number) => thousands(&number.to_string()),
             Self::Share(share) => format!("{:5.1} %", share * 100.0),
+            Self::Percent(share) => format!("{:.1} %", share * 100.0),
             Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
             Self::Empty => String::new(),
         }
@@ -136,13 +139,13 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// For a terminal `width` columns wide. Shares get a bar.
+    /// For a terminal `width` columns wide. Shares get a bar, the title a style.
     pub fn to_terminal(&self, width: u16) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         self.fill(&mut table, true);
-        if self.title.is_empty() { table.to_string() } else { format!("{}\n{table}", safe(&self.title)) }
+        if self.title.is_empty() { table.to_string() } else { format!("{}\n{table}", bold(&safe(&self.title))) }
     }
 
     /// As a Markdown table under its title.
@@ -216,6 +219,12 @@ impl Table {
     }
 }
 
+/// A text that stands out on a terminal.
+pub fn bold(text: &str) -> String {
+    const BOLD: anstyle::Style = anstyle::Style::new().bold();
+    format!("{BOLD}{text}{BOLD:#}")
+}
+
 /// The decimal of a sum, without its currency.
 fn amount(sum: MoneySum) -> String {
     tenure::core::money::decimal(sum.minor, sum.currency)
@@ -241,7 +250,8 @@ fn bar(part: f64) -> String {
     format!("{}{rest}", "█".repeat(eighths / 8))
 }
 
-fn thousands(decimal: &str) -> String {
+/// The digits of a decimal in groups of three.
+pub fn thousands(decimal: &str) -> String {
     let (sign, digits) = decimal.strip_prefix('-').map_or(("", decimal), |digits| ("-", digits));
     let (whole, fraction) =
         digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));

@@ -1,11 +1,20 @@
-//! `tenure customer`: one customer's stage, timeline with reasons, and RFM values.
+//! `tenure customer`: what is known of one customer: stage and RFM values, profile, identities, tags, owner and consents,
+//! the timeline with reasons.
+//!
+//! Whoever asks for a customer by name gets what is recorded of that customer, personal data included. No other command
+//! shows it.
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tenure::core::fold::{Projection, States};
-use tenure::core::log::{Corrections, FactBlock, KindSet, Read};
+use tenure::core::log::FactBlock;
+use tenure::core::projection::consent::{Consents, ConsentsView};
+use tenure::core::projection::identities::{Identities, IdentitiesView};
+use tenure::core::projection::owner::{Owner, OwnerView};
+use tenure::core::projection::profile::{Profile, ProfileView};
 use tenure::core::projection::stage::{Cause, StageChange, StageMachine, Timeline};
+use tenure::core::projection::tags::{Tags, TagsView};
 use tenure::core::{Customer, Timestamp};
 
 use crate::answer::Answer;
@@ -13,8 +22,8 @@ use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
 use crate::lang::fill;
+use crate::log_pass::corrections;
 use crate::question::{CountFacts, Question};
-use crate::source::Source;
 use crate::table::{Cell, Table, day_or_instant};
 
 /// Runs the command.
@@ -45,12 +54,13 @@ pub fn answer(
 ) -> Result<Answer, CliError> {
     let machine = question.stages()?;
     let rfm = question.policy.rfm().map_err(CliError::input)?;
-    let corrections = corrections(&question.source, question)?;
+    let corrections = corrections(&question.source, question.cut())?;
     let representative = corrections.representative(customer.id());
     let members = corrections.members(representative);
     let blocks = question.source.streams(&members)?;
     let timeline = Timeline::new(machine.clone());
-    let projection = (&timeline, &rfm, CountFacts);
+    let relation = (Profile, Identities, Tags, Owner, Consents);
+    let projection = (&timeline, &rfm, CountFacts, relation);
     let mut states = States::new(projection, question.cut()).with_corrections(corrections);
     states.scanned(question.source.head()?.position);
     states.refold(representative, blocks.iter().flat_map(FactBlock::iter));
@@ -59,7 +69,7 @@ pub fn answer(
             .hint("customers are named namespace:value; tenure log shows them"));
     };
     let as_of = question.asked().or(latest).unwrap_or(folded.last.occurred_at);
-    let (changes, values, facts) = projection.view(&folded.state, as_of);
+    let (changes, values, facts, relation) = projection.view(&folded.state, as_of);
     let next = projection.0.next_change(&folded.state.0, as_of);
     let next = next.and_then(|at| {
         let after = timeline.view(&folded.state.0, at);
@@ -83,6 +93,11 @@ pub fn answer(
         "timeline": changes.iter().map(|change| machine.change_json(change)).collect::<Vec<_>>(),
         "next_change": next.as_ref().map(|change| machine.change_json(change)),
         "rfm": raw,
+        "profile": relation.0,
+        "identities": relation.1,
+        "tags": relation.2,
+        "owner": relation.3,
+        "consents": relation.4,
     });
     let w = talk.words();
     let query = json!({"command": "customer", "customer": customer.to_string()});
@@ -104,7 +119,15 @@ pub fn answer(
         about.push(vec![w.frequency.into(), raw.frequency.to_string().into()]);
         about.push(vec![w.monetary.into(), monetary.to_string().into()]);
     }
+    let recorded_as: Vec<String> = members.iter().map(|member| states.shown(*member)).collect();
+    if recorded_as.len() > 1 {
+        about.push(vec![w.recorded_as.into(), recorded_as.join(", ").into()]);
+    }
     answer.tables.push(about);
+    answer.tables.extend(relation_tables(&relation, talk));
+    if relation.0.full || relation.1.full || relation.2.full {
+        answer.notes.push(w.more_than_fits.into());
+    }
 
     let (list, table) = timeline_tables(&machine, &changes, talk);
     answer.notes.push(next.map_or_else(
@@ -114,6 +137,44 @@ pub fn answer(
     answer.list = Some(list);
     answer.tables.push(table);
     Ok(answer)
+}
+
+type Relation = (ProfileView, IdentitiesView, TagsView, OwnerView, ConsentsView);
+
+/// What is known of the relation with a customer, a table each; one without anything in it is not shown.
+fn relation_tables((profile, identities, tags, owner, consents): &Relation, talk: Talk) -> [Table; 5] {
+    let w = talk.words();
+    let since = ("since", w.held_since);
+    let mut attributes = Table::new(w.profile, &[("attribute", w.attribute), ("value", w.value), since]);
+    for one in &profile.attributes {
+        // A text as it is, anything else as JSON.
+        let value = match &one.value.0 {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        attributes.push(vec![one.attribute.as_str().into(), value.into(), Cell::At(one.since)]);
+    }
+    let mut linked = Table::new(w.identities, &[("namespace", w.namespace), ("value", w.value), since]);
+    for one in &identities.linked {
+        linked.push(vec![one.namespace.as_str().into(), one.value.0.as_str().into(), Cell::At(one.since)]);
+    }
+    let state = ("state", w.state);
+    let mut labels = Table::new(w.tags, &[("tag", w.tag), state, since]);
+    for (some, word) in [(&tags.held, w.tag_held), (&tags.removed, w.tag_removed)] {
+        for one in some {
+            labels.push(vec![one.tag.as_str().into(), word.into(), Cell::At(one.since)]);
+        }
+    }
+    let mut owners = Table::new(w.owners, &[("owner", w.owner), since]);
+    for one in &owner.history {
+        owners.push(vec![one.owner.as_str().into(), Cell::At(one.since)]);
+    }
+    let mut purposes = Table::new(w.consents, &[("purpose", w.purpose), state, since]);
+    for one in &consents.purposes {
+        let word = if one.granted { w.granted } else { w.withdrawn };
+        purposes.push(vec![one.purpose.as_str().into(), word.into(), Cell::At(one.since)]);
+    }
+    [attributes, linked, labels, owners, purposes]
 }
 
 /// The timeline with all columns for programs, and as people read it: the reason tells what the rule's name does, so
@@ -154,19 +215,4 @@ fn timeline_tables(machine: &StageMachine, changes: &[StageChange], talk: Talk) 
         table.push(entry.into_iter().chain([reason, cause]).collect());
     }
     (list, table)
-}
-
-fn corrections(source: &Source, question: &Question) -> Result<Corrections, CliError> {
-    let mut corrections = Corrections::new();
-    let mut read = Read::all().kinds(KindSet::CORRECTIONS).cut(question.cut());
-    loop {
-        let page = source.read(&read)?;
-        for fact in page.facts.iter() {
-            corrections.add(&fact.event);
-        }
-        if page.is_last(&read) {
-            return Ok(corrections);
-        }
-        read = read.from(page.scanned_to);
-    }
 }

@@ -10,7 +10,7 @@ use tenure::core::projection::rfm::MapName;
 use tenure::ingest::{CDNOW_SAMPLE, Mapping, Options};
 use tenure::store::EventStore;
 
-use crate::answer::{Answer, Format, print};
+use crate::answer::{Answer, Format, print_styled};
 use crate::args;
 use crate::command::import::{Form, Input, QuarantineAt, batches, import};
 use crate::command::{Talk, customer, rfm, stages};
@@ -71,7 +71,7 @@ pub fn run(args: &args::Demo, talk: Talk) -> Result<ExitCode, CliError> {
         parts.push(shown(&customer::answer(&question, &who, None, talk)?));
     }
     parts.push(fill(w.demo_next, &[&args.store.display()]));
-    print(&(parts.join("\n\n") + "\n"))?;
+    print_styled(&(parts.join("\n\n") + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

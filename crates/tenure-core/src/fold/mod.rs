@@ -145,6 +145,62 @@ macro_rules! pointer {
 pointer!(&P);
 pointer!(Arc<P>);
 
+/// A projection that is there or not, such as the stages of a policy that may have none. Without one a state is nothing
+/// and costs nothing.
+///
+/// # Example
+/// ```
+/// use tenure_core::fold::{Projection, fold};
+/// use tenure_core::projection::tags::Tags;
+/// use tenure_core::Timestamp;
+/// let (wanted, unwanted) = (Some(Tags), None::<Tags>);
+/// let both = (wanted, unwanted);
+/// let (tags, nothing) = both.view(&fold(&both, []), Timestamp::MIN);
+/// assert!(tags.is_some() && nothing.is_none());
+/// ```
+impl<P: Projection> Projection for Option<P> {
+    type State = Option<P::State>;
+    type View = Option<P::View>;
+
+    fn init(&self) -> Self::State {
+        self.as_ref().map(P::init)
+    }
+
+    #[inline]
+    fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
+        if let (Some(projection), Some(state)) = (self, state) {
+            projection.apply(state, fact);
+        }
+    }
+
+    fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
+        self.as_ref().zip(state.as_ref()).map(|(projection, state)| projection.view(state, as_of))
+    }
+
+    #[inline]
+    fn prefetch(&self, state: &Self::State) {
+        if let (Some(projection), Some(state)) = (self, state) {
+            projection.prefetch(state);
+        }
+    }
+
+    fn next_change(&self, state: &Self::State, after: Timestamp) -> Option<Timestamp> {
+        self.as_ref()?.next_change(state.as_ref()?, after)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let is_there = Fingerprint::of("option", 1, &self.is_some());
+        self.as_ref().map_or(is_there, |projection| is_there.and(projection.fingerprint()))
+    }
+
+    fn fits(&self, state: &Self::State) -> bool {
+        match (self, state) {
+            (Some(projection), Some(state)) => projection.fits(state),
+            (here, there) => here.is_none() && there.is_none(),
+        }
+    }
+}
+
 macro_rules! compose {
     ($($projection:ident $place:tt),+) => {
         impl<$($projection: Projection),+> Projection for ($($projection,)+) {

@@ -17,6 +17,10 @@ pub fn look(w: &Words) -> Vec<Line> {
     let kinds = Kind::ALL.len();
     let schema = Kind::ALL.iter().map(|kind| kind.schema()).max().unwrap_or(1);
     let format = store_format();
+    let mut formats = fill(w.doctor_formats_are, &[&format, &kinds, &schema, &SNAPSHOT_VERSION]);
+    if format == 0 {
+        formats += w.doctor_unreleased;
+    }
     vec![
         Line::new(
             Part::Program,
@@ -33,7 +37,7 @@ pub fn look(w: &Words) -> Vec<Line> {
         Line::new(
             Part::Program,
             ("formats", w.doctor_formats),
-            fill(w.doctor_formats_are, &[&format, &kinds, &schema, &SNAPSHOT_VERSION]),
+            formats,
             json!({"store": format, "kinds": kinds, "newest_schema": schema, "snapshot": SNAPSHOT_VERSION}),
         ),
     ]

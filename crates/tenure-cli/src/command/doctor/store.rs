@@ -100,7 +100,7 @@ fn settings(health: &Health, chain: bool, w: &Words) -> Vec<Line> {
         Some(at) => fill(w.doctor_facts_are, &[&count, &day_or_instant(at)]),
         None => w.doctor_no_facts.to_owned(),
     };
-    let facts = line("facts", w.facts, says, values);
+    let facts = line("facts", w.doctor_facts, says, values);
     let ahead = health.last_recorded_at.is_some_and(|at| at > SystemClock.now());
     lines.push(if ahead { facts.but(Mark::Look, w.doctor_set_clock) } else { facts });
 
