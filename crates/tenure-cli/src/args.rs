@@ -64,6 +64,8 @@ pub enum Command {
     Policy(Policy),
     /// Look at the program, its surroundings and a store, and say what to do where something is wrong.
     Doctor(Doctor),
+    /// What the data are like: missing fields, contacts that cannot be read, suspected duplicates, late facts.
+    Quality(Quality),
 }
 
 /// Where the facts are, and which of them count.
@@ -440,4 +442,18 @@ pub struct Doctor {
     /// How to print what was found.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// `tenure quality`
+#[derive(Args, Debug)]
+pub struct Quality {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// Exit code 1 where something is found that ought to be mended: required fields missing, contacts that cannot be
+    /// read, suspected duplicates, clocks ahead, values out of range. Late facts, unknown kinds, old schemas and
+    /// corrections are told and never count.
+    #[arg(long)]
+    pub strict: bool,
 }

@@ -51,5 +51,6 @@ fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Check(args) => command::check::run(args, talk),
         Command::Policy(args) => command::policy::run(args, talk),
         Command::Doctor(args) => command::doctor::run(args, cli.lang, talk),
+        Command::Quality(args) => command::quality::run(args, talk),
     }
 }

@@ -67,7 +67,18 @@ impl Question {
     where
         P: Projection + Clone + Send + Sync,
     {
-        self.source.fold(projection, self.cut(), self.threads, talk)
+        self.fold_under(projection, self.cut(), talk)
+    }
+
+    /// Folds everything under a narrower cut than that of the question.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn fold_under<P>(&self, projection: &P, cut: Cut, talk: Talk) -> Result<States<P>, CliError>
+    where
+        P: Projection + Clone + Send + Sync,
+    {
+        self.source.fold(projection, cut, self.threads, talk)
     }
 
     /// The instant to answer for: what was asked, else the latest fact; none without facts.

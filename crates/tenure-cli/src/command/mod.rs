@@ -15,6 +15,7 @@ pub mod void;
 pub mod check;
 pub mod policy;
 pub mod doctor;
+pub mod quality;
 
 use tenure::core::projection::stage::Language;
 
