@@ -74,7 +74,9 @@ impl Answer {
             Format::Jsonl => print_json(&list.map(Table::to_jsonl).unwrap_or_default()),
             Format::Csv => print(&list.map(Table::to_csv).unwrap_or_default()),
             Format::Table => print_styled(&self.text(|table| table.to_terminal(width()))),
-            Format::Markdown => print(&anstream::adapter::strip_str(&self.text(Table::to_markdown)).to_string()),
+            Format::Markdown => {
+                print(&anstream::adapter::strip_str(&self.text(Table::to_markdown)).to_string())
+            }
         }
     }
 

@@ -224,7 +224,6 @@ words! {
     no_lost_stage: "the policy has no stage {}: who was lost, won back or may be lost is left out", "策略没有阶段 {}：略去流失、挽回与即将流失的客户";
     mixed_currencies: "amounts are in {} and in {}: RFM is left out, and worth is compared without conversion; name one currency in the policy", "金额包含 {} 与 {}：略去 RFM，且价值未经换算直接比较；请在策略中指定货币";
     // Of `quality`.
-    quality: "Data quality", "数据质量检查";
     quality_findings: "Findings", "检查发现";
     quality_clean: "nothing found", "未发现问题";
     quality_field: "Field", "字段";
@@ -234,14 +233,11 @@ words! {
     quality_strict: "Counts for --strict", "计入 --strict";
     quality_yes: "yes", "是";
     quality_no: "no", "否";
-    quality_missing: "required and missing: {}", "必填而缺失：{}";
-    quality_late: "late facts, by up to {}", "迟到的事实，最长 {}";
-    quality_ahead: "clocks ahead, by up to {}", "时钟超前，最长 {}";
-    quality_unknown_kind: "kind that this build does not know: {}", "未知的事实种类：{}";
+    quality_unknown_kind: "unknown kind: {}", "未知的事实种类：{}";
     quality_old_schema: "facts in an older schema: {}", "旧结构版本的事实：{}";
     quality_voided: "facts taken back", "已撤回的事实";
     quality_void_of_void: "voids of voids, which do nothing", "对撤回的撤回(无效)";
-    quality_merged: "customers merged, into {} persons", "已合并的客户，合并为 {} 人";
+    quality_merged: "customers merged (persons: {})", "已合并的客户(合为 {} 人)";
     quality_completeness: "What is known of {} customers", "{} 位客户的资料完整度";
     quality_duplicates: "Customers who may be one", "疑似同一人的客户";
     quality_shares: "They share", "相同项";
@@ -280,7 +276,7 @@ words! {
     doctor_sqlite_is: "SQLite {}, built in", "内置 SQLite {}";
     doctor_formats: "formats", "格式";
     doctor_formats_are: "store {}, facts of {} kinds with schemas up to {}, snapshot {}", "存储格式 {}，{} 种事实(结构版本至 {})，快照格式 {}";
-    doctor_unreleased: "; store format 0 is unreleased, and later builds refuse it", "；存储格式 0 尚未发布，后续版本将拒绝读取";
+    doctor_unreleased: "; later builds refuse store 0", "；存储格式 0 尚未发布，后续版本将拒绝读取";
     doctor_language: "language", "语言";
     doctor_language_chosen: "{}, as --lang says", "{}，由 --lang 指定";
     doctor_language_default: "{}, the default", "{}，默认值";
@@ -296,6 +292,7 @@ words! {
     doctor_no_terminal: "stdout is no terminal: tables are {} columns wide, {}", "标准输出不是终端：表格宽 {} 列，{}";
     doctor_colours: "with colours", "有颜色";
     doctor_no_colours: "without colours", "无颜色";
+    doctor_policy_read: "policy", "策略";
     doctor_policy_is: "{} {}: {} errors, {} warnings", "{} {}：{} 个错误，{} 个警告";
     doctor_check_policy: "tenure check {} shows each with its place", "用 tenure check {} 查看各问题所在位置";
     doctor_file: "file", "文件";

@@ -1,8 +1,8 @@
 //! One pass over the facts in the order of the log: what they are like, and up to when they reach.
 
+use tenure::core::Timestamp;
 use tenure::core::log::{Corrections, Cut, KindSet, KnownAt, Read};
 use tenure::core::report::quality::{LogQuality, LogQualityAnswer};
-use tenure::core::Timestamp;
 
 use crate::command::Talk;
 use crate::error::CliError;

@@ -75,7 +75,8 @@ fn look(connection: &Connection, durability: Durability) -> rusqlite::Result<Hea
     let damage = lines.map(|line| line.unwrap_or_else(|error| error.to_string()));
     let damage: Vec<String> = damage.take(Health::MOST).filter(|line| line != "ok").collect();
     let (facts, recorded_at): (i64, i64) =
-        connection.query_row("SELECT facts, recorded_at FROM head", (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        connection
+            .query_row("SELECT facts, recorded_at FROM head", (), |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Health {
         format: number("user_version")?,
         facts: facts.unsigned_abs(),

@@ -9,10 +9,10 @@ use tenure::core::contact::Channel;
 use tenure::core::fold::{Projection, States};
 use tenure::core::projection::identities::Identities;
 use tenure::core::projection::profile::Profile;
+use tenure::core::report::add_all;
 use tenure::core::report::quality::{
     CustomerQuality, CustomerQualityAnswer, FieldRow, Found, KindRow, LagTable, LogQualityAnswer, OutOfRange,
 };
-use tenure::core::report::add_all;
 use tenure::core::{Duration, Kind, Timestamp};
 
 use crate::answer::Answer;
@@ -224,7 +224,7 @@ impl Data {
     fn answer(&self, question: &Question, strict: bool, talk: Talk) -> Answer {
         let w = talk.words();
         let query = json!({"command": "quality", "strict": strict, "quality": question.policy.quality});
-        let mut answer = question.answer(query, self.log.as_of, self.body(), w.quality, talk);
+        let mut answer = question.answer(query, self.log.as_of, self.body(), w.data_quality, talk);
         answer.list = Some(self.list());
         answer.tables.extend([
             self.finding_table(w),
@@ -295,17 +295,17 @@ impl Data {
         let phone = about == Channel::Phone.name();
         let log = &self.log.quality;
         match finding.finding {
-            Sort::MissingField => fill(w.quality_missing, &[&about]),
+            Sort::MissingField => fill(w.required_missing, &[&about]),
             Sort::UnreadableContact if phone => w.unreadable_phone.into(),
             Sort::UnreadableContact => w.unreadable_email.into(),
             Sort::SuspectedDuplicate if phone => w.same_phone.into(),
             Sort::SuspectedDuplicate => w.same_email.into(),
-            Sort::ClockSkew => fill(w.quality_ahead, &[&largest(&log.clock_skew)]),
+            Sort::ClockSkew => fill(w.clock_ahead, &[&largest(&log.clock_skew)]),
             Sort::OutOfRange => {
                 let row = log.out_of_range.iter().find(|row| row.code.code() == about);
                 row.map_or(about, |row| out_of_range(row.code, w)).into()
             }
-            Sort::LateFact => fill(w.quality_late, &[&largest(&log.late)]),
+            Sort::LateFact => fill(w.late_facts, &[&largest(&log.late)]),
             Sort::UnknownKind => fill(w.quality_unknown_kind, &[&about]),
             Sort::OldSchema => fill(w.quality_old_schema, &[&about]),
             Sort::VoidedFact => w.quality_voided.into(),
@@ -358,15 +358,14 @@ fn completeness(known: &CustomerQualityAnswer, w: &Words) -> Table {
             row.field.as_str().into(),
             required.into(),
             row.customers.into(),
-            Cell::Share(row.share),
+            Cell::Filled(row.share),
         ]);
     }
     table
 }
 
 fn duplicate_table(groups: &[Group], w: &Words) -> Table {
-    let columns =
-        [("field", w.quality_shares), ("customers", w.customers), ("names", w.customer)];
+    let columns = [("field", w.quality_shares), ("customers", w.customers), ("names", w.customer)];
     let mut table = Table::new(w.quality_duplicates, &columns);
     for group in groups.iter().take(MOST_GROUPS) {
         let mut names = group.customers.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");

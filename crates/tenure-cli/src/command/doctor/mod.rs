@@ -34,8 +34,10 @@ pub fn run(args: &args::Doctor, chosen: Option<Lang>, talk: Talk) -> Result<Exit
     let w = if people { talk.words() } else { Lang::En.words() };
     let mut lines = program::look(w);
     lines.extend(surroundings::look(chosen, w));
-    lines.extend(args.policy.as_deref().map(|policy| policy::look(policy, talk, w)));
-    lines.extend(args.store.as_deref().map(|path| store::look(path, args.verify, talk, w)).unwrap_or_default());
+    lines.extend(args.policy.as_deref().map(|policy| policy::look(policy, w)));
+    lines.extend(
+        args.store.as_deref().map(|path| store::look(path, args.verify, talk, w)).unwrap_or_default(),
+    );
     let count = |mark| lines.iter().filter(|line| line.mark == mark).count();
     let (wrong, look) = (count(Mark::Wrong), count(Mark::Look));
     match args.format {

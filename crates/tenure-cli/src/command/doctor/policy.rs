@@ -4,13 +4,12 @@ use serde_json::json;
 use tenure::core::policy::check::{Severity, check, check_text};
 
 use super::{Line, Mark, Part};
-use crate::command::Talk;
 use crate::lang::{Words, fill};
 use crate::question::read_policy;
 
 /// The policy.
-pub fn look(name: &str, _: Talk, w: &Words) -> Line {
-    let about = ("policy", w.doctor_policy);
+pub fn look(name: &str, w: &Words) -> Line {
+    let about = ("policy", w.doctor_policy_read);
     let (policy, text) = match read_policy("--policy ", name) {
         Ok(read) => read,
         Err(error) => {

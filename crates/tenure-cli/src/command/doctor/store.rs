@@ -133,10 +133,8 @@ fn checksums(store: &SqliteStore, talk: Talk, w: &Words) -> Line {
     match verify::follow(store, talk) {
         Ok(verified) => {
             let hash = verified.head_hash.to_string();
-            let says = fill(
-                w.doctor_chain_whole,
-                &[&HumanCount(verified.facts), &hash.get(..12).unwrap_or(&hash)],
-            );
+            let says =
+                fill(w.doctor_chain_whole, &[&HumanCount(verified.facts), &hash.get(..12).unwrap_or(&hash)]);
             line("checksums", w.doctor_checksums, says, json!({"facts": verified.facts, "head_hash": hash}))
         }
         Err(finding) => {

@@ -33,7 +33,8 @@ fn language(chosen: Option<Lang>, variable: impl Fn(&str) -> Option<String>, w: 
         Some(_) => fill(w.doctor_language_chosen, &[&code]),
         None => fill(w.doctor_language_default, &[&code]),
     };
-    let wants_chinese = locale.as_ref().is_some_and(|(_, value)| value.to_ascii_lowercase().starts_with("zh"));
+    let wants_chinese =
+        locale.as_ref().is_some_and(|(_, value)| value.to_ascii_lowercase().starts_with("zh"));
     let asks = match &locale {
         Some((name, value)) => fill(w.doctor_locale, &[name, value]),
         None => w.doctor_no_locale.to_owned(),
