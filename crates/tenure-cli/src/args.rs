@@ -35,13 +35,13 @@ pub enum Command {
     Import(Import),
     /// Print every fact in log order, as interchange JSON lines.
     Log(Log),
-    /// Show one customer: stage, timeline with reasons, RFM values.
+    /// Show one customer: stage, RFM values, profile, identities, tags, owner, consents, timeline with reasons.
     Customer(Customer),
     /// Count customers per lifecycle stage.
     Stages(Stages),
     /// Score and segment customers by recency, frequency and monetary value.
     Rfm(Rfm),
-    /// One page: stages, segments, movements, who is about to slip away.
+    /// One page: stages, movements, segments, who is about to be lost, data quality.
     Report(Report),
     /// Fold the whole log again, with progress, and print a digest of all views.
     Replay(Replay),
@@ -270,6 +270,10 @@ pub struct Report {
     /// The question.
     #[command(flatten)]
     pub question: Question,
+
+    /// Show the movements from this instant to --as-of. Default: the day one calendar month before.
+    #[arg(long, value_name = "INSTANT|DATE")]
+    pub since: Option<String>,
 }
 
 /// `tenure replay`

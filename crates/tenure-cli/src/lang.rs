@@ -190,12 +190,12 @@ words! {
     granted: "given", "已同意";
     withdrawn: "withdrawn", "已撤回";
     more_than_fits: "there is more of this customer than is kept: the first names by time are shown", "该客户的数据超出保留上限：仅显示最早出现的条目";
-    page_counts: "{} · {} customers · {} facts", "{} · {} 位客户 · {} 条事实";
+    page_counts: "{} · customers: {} · facts: {}", "{} · 客户数：{} · 事实数：{}";
     turnover: "since {}: {} new · {} won back · {} lost", "自 {} 以来：新增 {} 位 · 挽回 {} 位 · 流失 {} 位";
     newcomers: "since {}: {} new", "自 {} 以来：新增 {} 位";
     came: "Came", "进入";
     left: "Left", "离开";
-    risks: "Lost next if they stay silent: {} customers", "若持续沉默即将流失：{} 位客户";
+    risks: "Lost next if they stay silent ({})", "若持续沉默即将流失的客户（{}）";
     worth: "Worth", "价值";
     silent_since: "Silent since", "沉默始于";
     lost_on: "Lost on", "流失日期";
@@ -219,7 +219,11 @@ words! {
     score_off_scale: "scores off their scale", "超出量表的评分";
     stars_off_scale: "stars off their scale", "超出范围的星级";
     first_instant: "facts of the first instant of 1970", "时间为 1970 年初始时刻的事实";
-    more_rows: "… and {} more", "……以及另外 {} 项";
+    more_fields: "… and so many fields more: {}", "……以及另外 {} 个字段";
+    stages_and_moves: "Lifecycle stages, and movements since {}", "客户生命周期阶段，及自 {} 以来的变化";
+    of: "Of", "对象";
+    of_customers: "customers", "客户";
+    of_facts: "facts", "事实";
     no_stages: "the policy has no stages: stages, movements and losses are left out", "策略未定义阶段：略去阶段、变化与流失";
     no_lost_stage: "the policy has no stage {}: who was lost, won back or may be lost is left out", "策略没有阶段 {}：略去流失、挽回与即将流失的客户";
     mixed_currencies: "amounts are in {} and in {}: RFM is left out, and worth is compared without conversion; name one currency in the policy", "金额包含 {} 与 {}：略去 RFM，且价值未经换算直接比较；请在策略中指定货币";

@@ -91,11 +91,6 @@ impl Question {
         self.asked
     }
 
-    /// Takes the instant of an answer for the one asked for, so that further answers are about the same one.
-    pub fn settle(&mut self, as_of: &Value) {
-        self.asked = as_of.as_str().and_then(|text| Timestamp::parse(text).ok());
-    }
-
     /// Refuses a comparison that starts after the instant of the answer.
     ///
     /// # Errors
@@ -141,6 +136,14 @@ impl Question {
             month = first.checked_add_months(Months::new(1));
         }
         edges
+    }
+
+    /// The end of the local day one calendar month before that of an instant (31 March: 28 or 29 February), which is
+    /// what its date given as an instant would mean.
+    pub fn month_before(&self, at: Timestamp) -> Timestamp {
+        let zone = self.policy.zone;
+        let day = zone.date(at).checked_sub_months(Months::new(1));
+        day.and_then(|day| zone.end_of_day(day).ok()).unwrap_or(Timestamp::MIN)
     }
 
     /// The frame of an answer.

@@ -159,7 +159,8 @@ fn timelines(
     Ok((dwell, flows))
 }
 
-fn label(policy: &StagePolicy, code: &str, talk: Talk) -> Cell {
+/// A stage by its code, for people by its label.
+pub fn label(policy: &StagePolicy, code: &str, talk: Talk) -> Cell {
     let label = policy.find(code).and_then(|stage| policy.stage(stage));
     let label = label.map_or(code, |stage| stage.labels.of(talk.language()));
     Cell::Code(code.to_owned(), label.to_owned())

@@ -57,6 +57,8 @@ fn a_file_of_events_answers_as_the_store_does_byte_for_byte() {
         for format in ["table", "json", "jsonl", "csv", "markdown"] {
             let ask = |source: &str| place.line(&format!("{question} {source} --format {format}"));
             let (store, file) = (ask("--store cdnow.db"), ask("--events log.jsonl"));
+            // A page is headed by the name of what it is about.
+            let file = file.replace("log.jsonl · ", "cdnow.db · ");
             assert_eq!(store, file, "{question} {format}");
             assert!(!store.is_empty());
         }
@@ -166,7 +168,7 @@ fn a_position_of_a_file_is_the_number_of_its_line() {
 }
 
 /// Two stages and a zone; no stage `at_risk`.
-const SHANGHAI: &str = r#"
+pub const SHANGHAI: &str = r#"
 name = "two"
 zone = "Asia/Shanghai"
 

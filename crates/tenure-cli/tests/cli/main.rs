@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod hostile;
 mod import;
+mod page;
 mod real_files;
 mod simulate;
 mod policies;
