@@ -6,8 +6,8 @@ use crate::Place;
 const SAME: &[&str] = &[
     "RFM", "CDNOW", "cdnow", "USD", "Fader", "Hardie", "tenure", "customer", "store", "retail", "saas",
     "segments", "package", "tiers", "abc", "jsonl", "default", "ann", "bob", "cat", "eve", "city", "email",
-    "name", "dreamt", "strict", "format", "json", "shop", "SQLite", "wal", "MiB", "GiB", "KiB", "TiB", "UTF",
-    "LANG", "lang", "csv", "verify", "linux", "macos", "windows", "aarch",
+    "phone", "name", "dreamt", "strict", "format", "json", "shop", "SQLite", "wal", "MiB", "GiB", "KiB",
+    "TiB", "UTF", "LANG", "lang", "csv", "verify", "linux", "macos", "windows", "aarch",
 ];
 
 /// Every command that answers people.
