@@ -94,14 +94,67 @@ fn look(connection: &Connection, durability: Durability) -> rusqlite::Result<Hea
 mod tests {
     use super::*;
     use crate::Options;
+    use tenure_core::log::{Append, Read};
+    use tenure_core::{Customer, CustomerEvent, Event, EventId};
+    use tenure_store::EventStore;
+
+    fn fact(n: &str) -> Append {
+        let (id, at) = (EventId::from_foreign("test", n), Timestamp::from_micros(1).unwrap());
+        let ann = Customer::parse("ann", "test").unwrap();
+        Append::new(vec![Event::new(id, ann, at, CustomerEvent::SignedUp {}).unwrap()])
+    }
 
     #[test]
     fn a_file_tells_how_it_is_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(directory.path().join("s.db"), Options::new()).unwrap();
+        let path = directory.path().join("s.db");
+        let store = SqliteStore::open(&path, Options::new()).unwrap();
         let health = store.health().unwrap();
         assert_eq!((health.journal_mode.as_str(), health.durability), ("wal", Durability::Full));
         assert_eq!((health.format, health.damage.len()), (schema::FORMAT, 0));
-        assert!(health.pages * health.page_size >= 8 * 4096, "{health:?}");
+        assert_eq!((health.facts, health.last_recorded_at), (0, None));
+        assert_eq!((health.page_size, health.free_pages), (4096, 0));
+        let appended = pollster::block_on(store.append(fact("1"))).unwrap();
+        assert_eq!(appended.stored(), 1);
+        let health = store.health().unwrap();
+        assert_eq!(health.facts, 1);
+        let page = pollster::block_on(store.read(&Read::all())).unwrap();
+        assert_eq!(health.last_recorded_at, page.facts.iter().next().map(|fact| fact.recorded_at));
+        drop(store);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), health.pages * health.page_size);
+        let fast = Options::new().durability(Durability::MayLoseLastCommitsOnPowerLoss);
+        let health = SqliteStore::open(&path, fast).unwrap().health().unwrap();
+        assert_eq!(health.durability, Durability::MayLoseLastCommitsOnPowerLoss);
+    }
+
+    #[test]
+    fn pages_that_hold_nothing_are_counted() {
+        let store = SqliteStore::open_in_memory(Options::new()).unwrap();
+        let free = |sql: &str| {
+            store.with_reader(|reader| Ok(reader.connection.execute_batch(sql).unwrap())).unwrap();
+            store.health().unwrap().free_pages
+        };
+        assert_eq!(free("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(40000))"), 0);
+        assert_eq!(free("DELETE FROM t"), 9);
+    }
+
+    #[test]
+    fn a_torn_page_is_damage_and_no_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s.db");
+        let store = SqliteStore::open(&path, Options::new()).unwrap();
+        pollster::block_on(store.append(fact("1"))).unwrap();
+        let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'fact_id'";
+        let page: i64 = store
+            .with_reader(|reader| Ok(reader.connection.query_row(root, (), |row| row.get(0)).unwrap()))
+            .unwrap();
+        drop(store);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let end = usize::try_from(page).unwrap() * 4096;
+        bytes[end - 4096..end].fill(0xab);
+        std::fs::write(&path, bytes).unwrap();
+        let health = SqliteStore::open(&path, Options::new()).unwrap().health().unwrap();
+        assert!(health.damage.iter().any(|line| line.contains(&format!("page {page}"))), "{health:?}");
+        assert!(health.damage.len() <= Health::MOST);
     }
 }

@@ -161,7 +161,17 @@ mod tests {
         let answer = answer(9, 200, &customers);
         let told: Vec<_> = answer.first.iter().map(|risk| (risk.customer.as_str(), risk.spent)).collect();
         assert_eq!((answer.customers, told), (2, vec![("rich", 100.0 / 120.0), ("half", 0.5)]));
-        assert_eq!(answer.first[0].stage, "at_risk");
+        let rich = &answer.first[0];
+        let day = |n: u32| Timestamp::MIN.checked_add(Duration::days(n)).unwrap();
+        assert_eq!((rich.stage.as_str(), rich.silent_since, rich.lost_at), ("at_risk", day(100), day(220)));
+        assert_eq!(rich.monetary.map(|money| money.minor), Some(500));
+    }
+
+    #[test]
+    fn of_equal_value_who_is_lost_first_comes_first_and_nobody_without_a_past() {
+        let answer = answer(9, 200, &[("later", &[110], 100), ("sooner", &[105], 100), ("none", &[], 0)]);
+        let told: Vec<_> = answer.first.iter().map(|risk| risk.customer.as_str()).collect();
+        assert_eq!(told, ["sooner", "later"]);
     }
 
     #[test]
