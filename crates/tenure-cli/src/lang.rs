@@ -224,7 +224,7 @@ words! {
     of: "Of", "对象";
     of_customers: "customers", "客户";
     of_facts: "facts", "事实";
-    no_stages: "the policy has no stages: stages, movements and losses are left out", "策略未定义阶段：略去阶段、变化与流失";
+    no_stages: "the policy has no stages: whatever rests on them is left out", "策略未定义阶段：略去依赖阶段的内容";
     no_lost_stage: "the policy has no stage {}: who was lost, won back or may be lost is left out", "策略没有阶段 {}：略去流失、挽回与即将流失的客户";
     mixed_currencies: "amounts are in {} and in {}: RFM is left out, and worth is compared without conversion; name one currency in the policy", "金额包含 {} 与 {}：略去 RFM，且价值未经换算直接比较；请在策略中指定货币";
     // Of `quality`.

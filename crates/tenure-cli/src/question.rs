@@ -116,6 +116,14 @@ impl Question {
         })
     }
 
+    /// The same, or nothing of a policy without stages: what needs none is answered under it all the same.
+    ///
+    /// # Errors
+    /// As [`Self::stages`].
+    pub fn stages_if_any(&self) -> Result<Option<StageMachine>, CliError> {
+        if self.policy.stages.is_empty() { Ok(None) } else { self.stages().map(Some) }
+    }
+
     /// The first instants of the calendar months from the one of `since` (or eleven before that of `as_of`) on, and the
     /// first after `as_of`.
     pub fn months(&self, since: Option<Timestamp>, as_of: Timestamp) -> Vec<Timestamp> {

@@ -1,14 +1,14 @@
 //! `tenure customer`: what is known of one customer: stage and RFM values, profile, identities, tags, owner and consents,
 //! the timeline with reasons.
 //!
-//! Whoever asks for a customer by name gets what is recorded of that customer, personal data included. No other command
-//! shows it.
+//! Whoever asks for a customer by name gets what is recorded of that customer, personal data included. Besides it only
+//! `tenure log`, which prints the facts themselves, shows it.
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use tenure::core::fold::{Projection, States};
-use tenure::core::log::FactBlock;
+use tenure::core::log::{Cut, FactBlock};
 use tenure::core::projection::consent::{Consents, ConsentsView};
 use tenure::core::projection::identities::{Identities, IdentitiesView};
 use tenure::core::projection::owner::{Owner, OwnerView};
@@ -52,32 +52,39 @@ pub fn answer(
     latest: Option<Timestamp>,
     talk: Talk,
 ) -> Result<Answer, CliError> {
-    let machine = question.stages()?;
+    let machine = question.stages_if_any()?;
     let rfm = question.policy.rfm().map_err(CliError::input)?;
     let corrections = corrections(&question.source, question.cut())?;
     let representative = corrections.representative(customer.id());
     let members = corrections.members(representative);
     let blocks = question.source.streams(&members)?;
-    let timeline = Timeline::new(machine.clone());
+    let timeline = machine.clone().map(Timeline::new);
     let relation = (Profile, Identities, Tags, Owner, Consents);
-    let projection = (&timeline, &rfm, CountFacts, relation);
+    let projection = (timeline.as_ref(), &rfm, CountFacts, relation);
     let mut states = States::new(projection, question.cut()).with_corrections(corrections);
     states.scanned(question.source.head()?.position);
     states.refold(representative, blocks.iter().flat_map(FactBlock::iter));
     let Some(folded) = states.get(representative) else {
-        return Err(CliError::input(format!("no facts are known of customer {customer}"))
-            .hint("customers are named namespace:value; tenure log shows them"));
+        return Err(CliError::input(format!("no facts are known of customer {customer}")).hint(
+            if question.cut() == Cut::default() {
+                "customers are named namespace:value; tenure log shows them"
+            } else {
+                "customers are named namespace:value; what came after --as-of or --known-at does not count"
+            },
+        ));
     };
     let as_of = question.asked().or(latest).unwrap_or(folded.last.occurred_at);
     let (changes, values, facts, relation) = projection.view(&folded.state, as_of);
+    let changes = changes.unwrap_or_default();
     let next = projection.0.next_change(&folded.state.0, as_of);
     let next = next.and_then(|at| {
-        let after = timeline.view(&folded.state.0, at);
+        let after = projection.0.view(&folded.state.0, at)?;
         after.into_iter().rfind(|change| change.at == at)
     });
     let shown = states.shown(representative);
-    let policy = machine.policy();
-    let stage = changes.last().map(|change| policy.code(change.to));
+    let machine = machine.as_ref();
+    let told = |change| machine.map(|machine: &StageMachine| machine.change_json(change));
+    let stage = changes.last().zip(machine).map(|(change, machine)| machine.policy().code(change.to));
     let raw = values.values.map(|raw| {
         json!({
             "recency_days": raw.recency_days,
@@ -90,8 +97,8 @@ pub fn answer(
         "members": members,
         "facts": facts,
         "stage": stage,
-        "timeline": changes.iter().map(|change| machine.change_json(change)).collect::<Vec<_>>(),
-        "next_change": next.as_ref().map(|change| machine.change_json(change)),
+        "timeline": changes.iter().map(told).collect::<Vec<_>>(),
+        "next_change": next.as_ref().and_then(told),
         "rfm": raw,
         "profile": relation.0,
         "identities": relation.1,
@@ -105,7 +112,8 @@ pub fn answer(
 
     let mut about = Table::new("", &[("field", w.field), ("value", w.value)]);
     let label = |change: &StageChange| {
-        policy.stage(change.to).map_or_else(String::new, |stage| stage.labels.of(talk.language()).to_owned())
+        let stage = machine.and_then(|machine| machine.policy().stage(change.to));
+        stage.map_or_else(String::new, |stage| stage.labels.of(talk.language()).to_owned())
     };
     if let Some(last) = changes.last() {
         about.push(vec![
@@ -114,12 +122,15 @@ pub fn answer(
         ]);
     }
     about.push(vec![w.facts.into(), facts.to_string().into()]);
-    if let (Some(raw), Some(monetary)) = (values.values, values.monetary()) {
+    if let Some(raw) = values.values {
         about.push(vec![w.recency_days.into(), raw.recency_days.to_string().into()]);
         about.push(vec![w.frequency.into(), raw.frequency.to_string().into()]);
+    }
+    if let Some(monetary) = values.monetary() {
         about.push(vec![w.monetary.into(), monetary.to_string().into()]);
     }
-    let recorded_as: Vec<String> = members.iter().map(|member| states.shown(*member)).collect();
+    let mut recorded_as: Vec<String> = members.iter().map(|member| states.shown(*member)).collect();
+    recorded_as.sort_unstable();
     if recorded_as.len() > 1 {
         about.push(vec![w.recorded_as.into(), recorded_as.join(", ").into()]);
     }
@@ -129,11 +140,14 @@ pub fn answer(
         answer.notes.push(w.more_than_fits.into());
     }
 
-    let (list, table) = timeline_tables(&machine, &changes, talk);
-    answer.notes.push(next.map_or_else(
-        || w.no_next_change.to_owned(),
-        |change| fill(w.next_change, &[&format!("{} → {}", day_or_instant(change.at), label(&change))]),
-    ));
+    let (list, table) = timeline_tables(machine, &changes, talk);
+    answer.notes.push(match next {
+        _ if machine.is_none() => w.no_stages.to_owned(),
+        Some(change) => {
+            fill(w.next_change, &[&format!("{} → {}", day_or_instant(change.at), label(&change))])
+        }
+        None => w.no_next_change.to_owned(),
+    });
     answer.list = Some(list);
     answer.tables.push(table);
     Ok(answer)
@@ -179,14 +193,15 @@ fn relation_tables((profile, identities, tags, owner, consents): &Relation, talk
 
 /// The timeline with all columns for programs, and as people read it: the reason tells what the rule's name does, so
 /// that the table is no wider than a page.
-fn timeline_tables(machine: &StageMachine, changes: &[StageChange], talk: Talk) -> (Table, Table) {
+fn timeline_tables(machine: Option<&StageMachine>, changes: &[StageChange], talk: Talk) -> (Table, Table) {
     let w = talk.words();
-    let policy = machine.policy();
     let at = ("at", w.at);
     let (from, to) = (("from", w.from), ("to", w.to));
     let (facts, silence, condition) = (("facts", ""), ("silence_since", ""), ("condition", ""));
     let mut list = Table::new(w.timeline, &[at, from, to, ("rule", ""), facts, silence, condition]);
     let mut table = Table::new(w.timeline, &[at, from, to, ("reason", w.reason), ("cause", w.cause)]);
+    let Some(machine) = machine else { return (list, table) };
+    let policy = machine.policy();
     let stage = |stage| {
         let label = policy.stage(stage).map_or("", |stage| stage.labels.of(talk.language()));
         Cell::Code(policy.code(stage).into(), label.into())

@@ -155,8 +155,12 @@ pointer!(Arc<P>);
 /// use tenure_core::Timestamp;
 /// let (wanted, unwanted) = (Some(Tags), None::<Tags>);
 /// let both = (wanted, unwanted);
-/// let (tags, nothing) = both.view(&fold(&both, []), Timestamp::MIN);
+/// let state = fold(&both, []);
+/// let (tags, nothing) = both.view(&state, Timestamp::MIN);
 /// assert!(tags.is_some() && nothing.is_none());
+/// // A state that was kept with tags is no state without them.
+/// assert!(wanted.fits(&state.0) && !unwanted.fits(&state.0));
+/// assert_ne!(wanted.fingerprint(), unwanted.fingerprint());
 /// ```
 impl<P: Projection> Projection for Option<P> {
     type State = Option<P::State>;

@@ -25,75 +25,107 @@ use crate::question::Question;
 
 /// The stage of the lost, in the presets and in policies that call it so.
 pub const LOST: &str = "churned";
-/// How many of those who may be lost are named.
+/// How many of those who may be lost are named: as many as somebody can call within a day.
 const MOST_RISKS: usize = 10;
-/// How many groups of suspected duplicates are named, and how many customers of each.
+/// How many groups of suspected duplicates are named, and how many customers of each: to see what they look like.
 const MOST_DUPLICATES: usize = 3;
 
 /// The page. What the policy lacks is null, and `left_out` says why.
 #[derive(Debug, Serialize)]
 pub struct Page {
+    /// The instant it is about; none without facts. The frame of the answer has it.
     #[serde(skip)]
     pub as_of: Option<Timestamp>,
     /// From when on movements count; none without facts.
     pub since: Option<Timestamp>,
+    /// How many facts count, corrections apart.
     pub facts: u64,
+    /// How many persons they are about.
     pub customers: u64,
+    /// How many customers are in each stage.
     pub stages: Option<Vec<StageRow>>,
+    /// How many customers are in each macro stage.
     pub macro_stages: Option<Vec<MacroRow>>,
+    /// Who stood where at `since`, and stands where now.
     pub transitions: Option<Vec<MatrixCell>>,
+    /// The same in three numbers.
     pub turnover: Option<Moved>,
+    /// Segments.
     pub rfm: Option<Rfm>,
+    /// Who may be lost by silence.
     pub risks: Option<Risky>,
+    /// What the data are like.
     pub quality: Quality,
+    /// What is null, and why.
     pub left_out: Vec<LeftOut>,
 }
 
 /// Who came, came back and was lost; the last two are null without a stage of the lost.
 #[derive(Debug, Serialize)]
 pub struct Moved {
+    /// Customers who were none at `since`.
     pub new: u64,
+    /// Customers who were lost at `since` and are not.
     pub won_back: Option<u64>,
+    /// Customers who are lost and were not at `since`.
     pub lost: Option<u64>,
 }
 
+/// Segments, without the customers one by one: those are an answer of their own.
 #[derive(Debug, Serialize)]
 pub struct Rfm {
+    /// What scores and segments are relative to.
     pub edges: RfmEdges,
+    /// All segments of the map, in its order.
     pub segments: Vec<SegmentRow>,
+    /// What was counted and what was left out.
     pub counts: RfmCounts,
 }
 
 /// A segment with what its customers have spent.
 #[derive(Debug, Serialize)]
 pub struct SegmentRow {
+    /// Its code.
     pub code: String,
+    /// How many customers.
     pub customers: u64,
+    /// Their share of the scored ones.
     pub share: f64,
+    /// What they have spent together, refunds taken off.
     pub monetary: MoneySum,
 }
 
+/// Who may be lost by silence.
 #[derive(Debug, Serialize)]
 pub struct Risky {
     /// The stage that silence leads to.
     pub stage: &'static str,
+    /// How many, and the first of them.
     #[serde(flatten)]
     pub answer: RiskAnswer,
 }
 
+/// What the data are like: the answers of `tenure::core::report::quality`, with customers named.
 #[derive(Debug, Serialize)]
 pub struct Quality {
+    /// What is known of customers.
     pub fields: Vec<FieldRow>,
+    /// Who can be reached.
     pub contacts: Vec<ContactRow>,
+    /// Who may be recorded twice.
     pub duplicates: Vec<DuplicateRow>,
+    /// Facts that came after a later one.
     pub late: LagTable,
+    /// Facts that happened after they were recorded.
     pub clock_skew: LagTable,
+    /// Values that are hardly meant.
     pub out_of_range: Vec<OutOfRangeRow>,
 }
 
 /// Customers who share a contact of one sort.
 #[derive(Debug, Serialize)]
 pub struct DuplicateRow {
+    /// Which sort.
     pub field: Channel,
     /// How many contacts are shared.
     pub groups: u64,
@@ -101,7 +133,7 @@ pub struct DuplicateRow {
     pub customers: u64,
     /// Their share of all customers.
     pub share: f64,
-    /// The first of each of the largest groups, as they are shown.
+    /// The first customers of each of the largest groups, as they are shown.
     pub first: Vec<Vec<String>>,
 }
 
@@ -122,7 +154,7 @@ pub enum LeftOut {
 /// # Errors
 /// Wrong input, or a failing store.
 pub fn read(question: &Question, since: Option<Timestamp>, talk: Talk) -> Result<Page, CliError> {
-    let machine = if question.policy.stages.is_empty() { None } else { Some(question.stages()?) };
+    let machine = question.stages_if_any()?;
     let rfm = question.policy.rfm().map_err(CliError::input)?;
     let log = log_pass(question, talk)?;
     if let Some(since) = since {
@@ -130,8 +162,8 @@ pub fn read(question: &Question, since: Option<Timestamp>, talk: Talk) -> Result
     }
     let since = since.or_else(|| log.as_of.map(|as_of| question.month_before(as_of)));
     let at = log.as_of.unwrap_or(Timestamp::MIN);
-    let stages = machine.as_ref().map(|machine| stages(machine, since.unwrap_or(at), at));
-    let states = question.fold_under(&(stages, &rfm, (Profile, Identities)), log.cut, talk)?;
+    let standing = machine.as_ref().map(|machine| standing(machine, since.unwrap_or(at), at));
+    let states = question.fold_under(&(standing, &rfm, (Profile, Identities)), log.cut, talk)?;
 
     let policy = machine.as_ref().map(StageMachine::policy);
     let lost = policy.and_then(|policy| Some((policy, policy.find(LOST)?)));
@@ -171,7 +203,8 @@ pub fn read(question: &Question, since: Option<Timestamp>, talk: Talk) -> Result
         }
         Err(error) => return Err(CliError::input(&error).hint(error.hint())),
     };
-    let (rows, macro_rows) = counts.map(|counts| counts.finish(in_stages)).map(|t| (t.stages, t.macro_stages)).unzip();
+    let (rows, macro_rows) =
+        counts.map(|counts| counts.finish(in_stages)).map(|t| (t.stages, t.macro_stages)).unzip();
     let transitions = matrix.map(|matrix| matrix.finish(moves));
     let known = quality.finish(known);
     Ok(Page {
@@ -202,7 +235,11 @@ pub fn read(question: &Question, since: Option<Timestamp>, talk: Talk) -> Result
 /// Whoever may be lost has spent half of the silence that leads there, so the loss comes at the latest as long after the
 /// instant as the silence began before it. No silence is longer than the time since the first instant that a fact may
 /// have, so a look ahead over that time sees every such loss.
-fn stages(machine: &StageMachine, since: Timestamp, at: Timestamp) -> (UpTo<&StageMachine>, StageOutlook<'_>) {
+fn standing(
+    machine: &StageMachine,
+    since: Timestamp,
+    at: Timestamp,
+) -> (UpTo<&StageMachine>, StageOutlook<'_>) {
     let horizon = at.since(Timestamp::MIN);
     (UpTo { projection: machine, at: since }, StageOutlook { machine, horizon })
 }

@@ -51,7 +51,7 @@ pub fn show(
     }
     answer.heading.extend(turnover(page, zone, talk).map(|line| format!("\n{line}")));
 
-    let machine = page.stages.as_ref().map(|_| question.stages()).transpose()?;
+    let machine = question.stages_if_any()?;
     if let (Some(machine), Some(rows)) = (&machine, &page.stages) {
         let moves = page.transitions.as_deref().unwrap_or_default();
         let since = page.since.map(|since| day(since, zone));
@@ -61,7 +61,8 @@ pub fn show(
         if rfm.counts.scored > 0 {
             answer.tables.push(segment_table(question, rfm, talk));
         }
-        for (count, phrase) in [(rfm.counts.unscored, w.unscored), (rfm.counts.missing_rate, w.missing_rates)] {
+        for (count, phrase) in [(rfm.counts.unscored, w.unscored), (rfm.counts.missing_rate, w.missing_rates)]
+        {
             if count > 0 {
                 answer.notes.push(fill(phrase, &[&count]));
             }
@@ -143,12 +144,8 @@ fn stage_table(
 
 fn segment_table(question: &Question, rfm: &Rfm, talk: Talk) -> Table {
     let w = talk.words();
-    let columns = [
-        ("segment", w.segment),
-        ("customers", w.customers),
-        ("share", w.share),
-        ("monetary", w.monetary),
-    ];
+    let columns =
+        [("segment", w.segment), ("customers", w.customers), ("share", w.share), ("monetary", w.monetary)];
     let mut table = Table::new(w.segments, &columns);
     let known = segments(&question.policy.rfm);
     for row in &rfm.segments {
@@ -192,8 +189,13 @@ fn risk_table(policy: &StagePolicy, risks: &Risky, zone: Zone, talk: Talk) -> Ta
 
 fn quality_table(quality: &Quality, customers: u64, talk: Talk) -> Table {
     let w = talk.words();
-    let columns =
-        [("finding", w.finding), ("count", w.count), ("of", w.of), ("share", w.share), ("example", w.example)];
+    let columns = [
+        ("finding", w.finding),
+        ("count", w.count),
+        ("of", w.of),
+        ("share", w.share),
+        ("example", w.example),
+    ];
     let mut table = Table::new(w.data_quality, &columns);
     field_rows(&mut table, &quality.fields, customers, talk);
     for row in quality.contacts.iter().filter(|row| row.unreadable.count > 0) {
@@ -202,7 +204,13 @@ fn quality_table(quality: &Quality, customers: u64, talk: Talk) -> Table {
             _ => w.unreadable_email,
         };
         let count = row.unreadable.count;
-        table.push(finding_row(finding, count, w.of_customers, share(count, customers), examples(&row.unreadable)));
+        table.push(finding_row(
+            finding,
+            count,
+            w.of_customers,
+            share(count, customers),
+            examples(&row.unreadable),
+        ));
     }
     for row in &quality.duplicates {
         let finding = match row.field {
@@ -253,7 +261,13 @@ fn field_rows(table: &mut Table, fields: &[FieldRow], customers: u64, talk: Talk
     }
     let more = gaps.len().saturating_sub(MOST_FIELDS);
     if more > 0 {
-        table.push(vec![fill(w.more_fields, &[&more]).into(), Cell::Empty, Cell::Empty, Cell::Empty, Cell::Empty]);
+        table.push(vec![
+            fill(w.more_fields, &[&more]).into(),
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+        ]);
     }
 }
 
@@ -291,9 +305,7 @@ fn list(page: &Page) -> Table {
         push("stages", &row.code, None, counted(row.customers, Some(row.share)));
     }
     if let Some(moved) = &page.turnover {
-        for (item, count) in
-            [("new", Some(moved.new)), ("won_back", moved.won_back), ("lost", moved.lost)]
-        {
+        for (item, count) in [("new", Some(moved.new)), ("won_back", moved.won_back), ("lost", moved.lost)] {
             if let Some(count) = count {
                 push("turnover", item, None, counted(count, None));
             }
