@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod error;
 mod excerpt;
+mod findings;
 mod lang;
 mod log_pass;
 mod progress;

@@ -11,7 +11,7 @@ use tenure::core::projection::identities::Identities;
 use tenure::core::projection::profile::Profile;
 use tenure::core::report::add_all;
 use tenure::core::report::quality::{
-    CustomerQuality, CustomerQualityAnswer, FieldRow, Found, KindRow, LagTable, LogQualityAnswer, OutOfRange,
+    CustomerQuality, CustomerQualityAnswer, FieldRow, Found, KindRow, LagTable, LogQualityAnswer,
 };
 use tenure::core::{Duration, Kind, Timestamp};
 
@@ -19,6 +19,7 @@ use crate::answer::Answer;
 use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
+use crate::findings::{longest, out_of_range, same, share, unreadable};
 use crate::lang::{Words, fill};
 use crate::log_pass::{LogPass, log_pass};
 use crate::question::Question;
@@ -292,20 +293,19 @@ impl Data {
 
     fn says(&self, finding: &Finding, w: &Words) -> String {
         let about = finding.about.as_deref().unwrap_or_default();
-        let phone = about == Channel::Phone.name();
+        let channel = if about == Channel::Phone.name() { Channel::Phone } else { Channel::Email };
+        let up_to = |lags| longest(lags).unwrap_or(Duration::ZERO);
         let log = &self.log.quality;
         match finding.finding {
             Sort::MissingField => fill(w.required_missing, &[&about]),
-            Sort::UnreadableContact if phone => w.unreadable_phone.into(),
-            Sort::UnreadableContact => w.unreadable_email.into(),
-            Sort::SuspectedDuplicate if phone => w.same_phone.into(),
-            Sort::SuspectedDuplicate => w.same_email.into(),
-            Sort::ClockSkew => fill(w.clock_ahead, &[&largest(&log.clock_skew)]),
+            Sort::UnreadableContact => unreadable(channel, w).into(),
+            Sort::SuspectedDuplicate => same(channel, w).into(),
+            Sort::ClockSkew => fill(w.clock_ahead, &[&up_to(&log.clock_skew)]),
             Sort::OutOfRange => {
                 let row = log.out_of_range.iter().find(|row| row.code.code() == about);
                 row.map_or(about, |row| out_of_range(row.code, w)).into()
             }
-            Sort::LateFact => fill(w.late_facts, &[&largest(&log.late)]),
+            Sort::LateFact => fill(w.late_facts, &[&up_to(&log.late)]),
             Sort::UnknownKind => fill(w.quality_unknown_kind, &[&about]),
             Sort::OldSchema => fill(w.quality_old_schema, &[&about]),
             Sort::VoidedFact => w.quality_voided.into(),
@@ -313,34 +313,6 @@ impl Data {
             Sort::MergedCustomer => fill(w.quality_merged, &[&self.log.corrections.merged().1]),
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share; counts beyond 2^53 do not occur")]
-fn share(part: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
-}
-
-/// How a value out of range is called.
-fn out_of_range(code: OutOfRange, w: &Words) -> &'static str {
-    match code {
-        OutOfRange::OrderOfZero => w.order_of_zero,
-        OutOfRange::OrderWithoutAmount => w.order_without_amount,
-        OutOfRange::RefundOfNothing => w.refund_of_nothing,
-        OutOfRange::NegativeAmount => w.negative_amount,
-        OutOfRange::ScoreOffScale => w.score_off_scale,
-        OutOfRange::StarsOffScale => w.stars_off_scale,
-        OutOfRange::FirstInstant => w.first_instant,
-        other => other.code(),
-    }
-}
-
-/// The largest lag in the largest unit that it fills, begun ones counted.
-fn largest(lags: &LagTable) -> Duration {
-    const UNITS: [u64; 4] = [86_400, 3_600, 60, 1];
-    let seconds = lags.largest_seconds.map_or(0, i64::unsigned_abs);
-    let unit = UNITS.into_iter().find(|unit| *unit <= seconds).unwrap_or(1);
-    let whole = seconds.div_ceil(unit).saturating_mul(unit).saturating_mul(1_000_000);
-    i64::try_from(whole).ok().and_then(Duration::from_micros).unwrap_or(Duration::ZERO)
 }
 
 fn completeness(known: &CustomerQualityAnswer, w: &Words) -> Table {

@@ -452,7 +452,9 @@ mod tests {
             assert_eq!(codes(view(Kind::SurveyAnswered, subject, score)), [OutOfRange::ScoreOffScale]);
         }
         assert_eq!(codes(view(Kind::SurveyAnswered, Some("nps"), Some(0))), []);
-        for (stars, fits) in [(Some(0), false), (Some(1), true), (Some(5), true), (Some(6), false), (None, false)] {
+        for (stars, fits) in
+            [(Some(0), false), (Some(1), true), (Some(5), true), (Some(6), false), (None, false)]
+        {
             let found = codes(view(Kind::ReviewPosted, None, stars));
             assert_eq!(found, if fits { vec![] } else { vec![OutOfRange::StarsOffScale] }, "{stars:?}");
         }
