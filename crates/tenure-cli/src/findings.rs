@@ -51,3 +51,34 @@ pub const fn out_of_range(code: OutOfRange, w: &Words) -> &'static str {
         other => other.code(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenure::core::report::quality::Found;
+
+    #[test]
+    fn the_longest_lag_is_told_in_one_unit_and_never_too_short() {
+        let told = |seconds: Option<i64>| {
+            let lags = LagTable {
+                found: Found::default(),
+                share: 0.0,
+                largest_seconds: seconds,
+                classes: Vec::new(),
+            };
+            longest(&lags).map(|lag| lag.to_string())
+        };
+        for (seconds, expected) in [
+            (1, "1s"),
+            (59, "59s"),
+            (61, "2m"),
+            (3_600, "1h"),
+            (5_400, "2h"),
+            (86_401, "2d"),
+            (259_200, "3d"),
+        ] {
+            assert_eq!(told(Some(seconds)).as_deref(), Some(expected), "{seconds}");
+        }
+        assert_eq!(told(None), None);
+    }
+}

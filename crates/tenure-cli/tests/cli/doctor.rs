@@ -84,6 +84,7 @@ fn a_whole_store_is_well_and_its_numbers_are_those_of_the_file() {
     assert!(disk["all_bytes"].as_u64().unwrap() > bytes, "{disk}");
     assert_eq!(check(&checks, "facts")["values"]["facts"], 3);
     assert_eq!(check(&checks, "version")["values"]["tenure"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(check(&checks, "sqlite")["values"]["sqlite"], rusqlite::version());
     let verified = place.json("verify --store s.db");
     assert_eq!(check(&checks, "checksums")["values"], verified);
     let policy = place.json("stages --store s.db")["policy"]["hash"].clone();
@@ -238,7 +239,7 @@ fn a_damaged_page_and_an_altered_fact_are_told_apart() {
 }
 
 #[test]
-fn a_store_that_another_program_holds_is_told_after_a_short_while() {
+fn a_store_that_another_program_holds_is_told() {
     let place = Place::new();
     three(&place);
     let holder = Connection::open(place.path("s.db")).unwrap();
@@ -315,6 +316,16 @@ fn a_policy_is_read_and_checked() {
     assert!(found.out.contains(&format!("{errors} errors, {warnings} warnings")), "{policy} {}", found.out);
     assert_eq!((&policy["mark"], errors), (&json!("wrong"), &json!(1)));
     assert_eq!(policy["advice"], "tenure check flawed.toml shows each with its place");
+    // What only the text shows is a warning, and no reason to fail.
+    place.write(
+        "rates.toml",
+        "currency = \"USD\"\n[[rate]]\nfrom = \"EUR\"\nto = \"USD\"\nday = \"2024-02-01\"\nrate = \"1.1\"\n\
+         [[rate]]\nfrom = \"EUR\"\nto = \"USD\"\nday = \"2024-01-01\"\nrate = \"1.1\"\n",
+    );
+    let ran = doctor(&place, "--policy rates.toml");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("look  policy") && ran.out.contains("0 errors, 1 warnings"), "{}", ran.out);
+    assert!(ran.out.ends_with("0 wrong, 1 worth a look\n"), "{}", ran.out);
 }
 
 #[test]
