@@ -131,7 +131,11 @@ mod tests {
     fn pages_that_hold_nothing_are_counted() {
         let store = SqliteStore::open_in_memory(Options::new()).unwrap();
         let free = |sql: &str| {
-            store.with_reader(|reader| Ok(reader.connection.execute_batch(sql).unwrap())).unwrap();
+            let ran = |reader: &mut crate::read::Reader| {
+                reader.connection.execute_batch(sql).unwrap();
+                Ok(())
+            };
+            store.with_reader(ran).unwrap();
             store.health().unwrap().free_pages
         };
         assert_eq!(free("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(40000))"), 0);

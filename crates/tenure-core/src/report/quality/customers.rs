@@ -342,7 +342,9 @@ mod tests {
         let ones: Vec<_> = ones.collect();
         for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
             let mut sum = CustomerQualitySum::default();
-            order.into_iter().for_each(|index: usize| report.merge(&mut sum, ones[index].clone()));
+            for index in order {
+                report.merge(&mut sum, ones[index].clone());
+            }
             assert_eq!(report.finish(sum), answer(&policy, &views), "{order:?}");
         }
         assert_eq!(answer(&policy, &views).duplicates.len(), 1);
