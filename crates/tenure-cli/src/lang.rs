@@ -206,8 +206,8 @@ words! {
     missing: "unknown: {}", "缺失：{}";
     unreadable_email: "e-mail that is no address", "无法识别的电子邮箱";
     unreadable_phone: "phone that is no number", "无法识别的电话号码";
-    same_email: "one e-mail, several customers", "同一邮箱对应多位客户";
-    same_phone: "one phone, several customers", "同一电话对应多位客户";
+    same_email: "share an e-mail address", "共用邮箱地址";
+    same_phone: "share a phone number", "共用电话号码";
     late_facts: "late facts, by up to {}", "迟到的事实，最长 {}";
     no_late_facts: "late facts", "迟到的事实";
     clock_ahead: "clocks ahead, by up to {}", "时钟超前，最长 {}";

@@ -146,7 +146,7 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        self.fill(&mut table, true);
+        self.fill(&mut table, Some(usize::from(width / 6).min(LONGEST_BAR)));
         if self.title.is_empty() {
             table.to_string()
         } else {
@@ -158,7 +158,7 @@ impl Table {
     pub fn to_markdown(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(ASCII_MARKDOWN);
-        self.fill(&mut table, false);
+        self.fill(&mut table, None);
         if self.title.is_empty() {
             table.to_string()
         } else {
@@ -166,14 +166,15 @@ impl Table {
         }
     }
 
-    fn fill(&self, table: &mut comfy_table::Table, bars: bool) {
+    /// Fills a table of the library, with bars of so many cells where there are any.
+    fn fill(&self, table: &mut comfy_table::Table, bars: Option<usize>) {
         let most = self.rows.iter().flatten().filter_map(share).fold(0.0_f64, f64::max);
         table.set_header(self.columns.iter().map(|column| column.label.as_str()));
         for row in &self.rows {
-            let cells = row.iter().map(|cell| match part(cell, most) {
-                Some(part) if bars => format!("{} {}", cell.shown(), bar(part)),
-                _ if bars => cell.shown(),
-                _ => cell.shown().replace('|', "\\|"),
+            let cells = row.iter().map(|cell| match (bars, part(cell, most)) {
+                (Some(cells), Some(part)) => format!("{} {}", cell.shown(), bar(part, cells)),
+                (Some(_), _) => cell.shown(),
+                (None, _) => cell.shown().replace('|', "\\|"),
             });
             table.add_row(cells);
         }
@@ -253,15 +254,19 @@ fn part(cell: &Cell, most: f64) -> Option<f64> {
     }
 }
 
-/// Twenty cells at most, in eighths of a cell.
-fn bar(part: f64) -> String {
+/// How many cells the longest bar has where there is room: a table of a page fits a terminal of eighty columns with less.
+const LONGEST_BAR: usize = 20;
+
+/// A part of so many cells, in eighths of a cell.
+fn bar(part: f64, cells: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
         reason = "between 0 and 160 after the clamp"
     )]
-    let eighths = (part.clamp(0.0, 1.0) * 160.0).round() as usize;
+    let eighths = (part.clamp(0.0, 1.0) * (8 * cells) as f64).round() as usize;
     let rest = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
     format!("{}{rest}", "█".repeat(eighths / 8))
 }
@@ -359,6 +364,13 @@ mod tests {
         let shown = table.to_terminal(120);
         assert!(shown.contains("50.0 % ██████████ "), "{shown}");
         assert_eq!(table.to_csv(), "share\n0.5\n");
+    }
+
+    #[test]
+    fn bars_are_shorter_where_there_is_less_room() {
+        let length = |width| table().to_terminal(width).matches('█').count();
+        // One of a half, the longest, and one of a quarter.
+        assert_eq!((length(300), length(120), length(84), length(48)), (30, 30, 21, 12));
     }
 
     #[test]

@@ -29,10 +29,10 @@ fn standard(preset: &str) -> (StageMachine, Timeline, Rfm, Relationship) {
     (machine.clone(), Timeline::new(machine), policy.rfm().unwrap(), RELATIONSHIP)
 }
 
-/// What is known of a customer under any policy.
-type Relationship = (Profile, Tags, Owner, Identities, Consents);
+/// What is known of a customer under any policy; tags that are wanted, and tags that are not.
+type Relationship = (Profile, Option<Tags>, Owner, Identities, Consents, Option<Tags>);
 
-const RELATIONSHIP: Relationship = (Profile, Tags, Owner, Identities, Consents);
+const RELATIONSHIP: Relationship = (Profile, Some(Tags), Owner, Identities, Consents, None);
 
 fn preset() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&Policy::PRESETS[..])

@@ -189,6 +189,10 @@ fn movements_count_from_the_instant_that_is_asked_for() {
     // The last day of February has no 30 or 31.
     let march = place.json(&REPORT.replace("2024-06-30", "2024-03-31"));
     assert_eq!(march["answer"]["since"], "2024-02-29T23:59:59.999999Z");
+    // A month is one of the policy's calendar: 16:00 UTC is midnight there.
+    place.write("two.toml", crate::answers::SHANGHAI);
+    let shanghai = place.json("report --events shop.jsonl --policy two.toml --as-of 2024-03-31T16:00:00Z");
+    assert_eq!(shanghai["answer"]["since"], "2024-03-01T15:59:59.999999Z");
 }
 
 #[test]
@@ -291,7 +295,7 @@ fn both_pages_are_aligned_in_chinese_and_in_english() {
     let page = place.line(&format!("{REPORT} --lang zh-CN"));
     for text in [
         "自 2024-05-30 以来：新增 1 位 · 挽回 2 位 · 流失 1 位",
-        "同一邮箱对应多位客户",
+        "共用邮箱地址",
         "必填而缺失：email",
         "│ shop:eve ┆ 流失风险客户 ┆ 70.00 USD",
     ] {

@@ -8,7 +8,6 @@ mod program;
 mod store;
 mod surroundings;
 
-use std::io;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -17,12 +16,12 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Width};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use crate::answer::{Answer, Format, print, print_json, width};
+use crate::answer::{Answer, Format, print_json, print_styled, width};
 use crate::args;
 use crate::command::Talk;
 use crate::error::CliError;
 use crate::lang::{Lang, Words, fill};
-use crate::table::{Cell, Table, safe};
+use crate::table::{Cell, Table, bold, safe};
 
 /// Runs the command: exit code 0 where nothing is wrong, 1 where something is.
 ///
@@ -46,12 +45,11 @@ pub fn run(args: &args::Doctor, chosen: Option<Lang>, talk: Talk) -> Result<Exit
             print_json(&format!("{}\n", json!({"checks": checks, "wrong": wrong, "look": look})))?;
         }
         Format::Table => {
-            let colours = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
             let end = match (wrong, look) {
                 (0, 0) => w.doctor_well.to_owned(),
                 _ => fill(w.doctor_counts, &[&wrong, &look]),
             };
-            print(&format!("{}{end}\n", for_people(&lines, width(), colours, w)))?;
+            print_styled(&format!("{}{end}\n", for_people(&lines, width(), w)))?;
         }
         format => Answer::of_table(table(&lines, people, w)).print(format)?,
     }
@@ -185,7 +183,7 @@ fn table(lines: &[Line], people: bool, w: &Words) -> Table {
 }
 
 /// One block a part; marks, names and texts stand under each other in all of them.
-fn for_people(lines: &[Line], width: u16, colours: bool, w: &Words) -> String {
+fn for_people(lines: &[Line], width: u16, w: &Words) -> String {
     let widest = |text: fn(&Line, &Words) -> &'static str| {
         lines.iter().map(|line| text(line, w).width()).max().and_then(|width| u16::try_from(width).ok())
     };
@@ -208,12 +206,10 @@ fn for_people(lines: &[Line], width: u16, colours: bool, w: &Words) -> String {
             }
         }
         if let Some(first) = block.first() {
-            text.extend([first.part.label(w), "\n"]);
+            text.extend([bold(first.part.label(w)).as_str(), "\n"]);
         }
         for line in table.to_string().lines() {
-            let line = line.trim_end();
-            text.push_str(&if colours { coloured(line, block, w) } else { line.to_owned() });
-            text.push('\n');
+            text.extend([coloured(line.trim_end(), block, w).as_str(), "\n"]);
         }
         text.push('\n');
     }
