@@ -61,8 +61,14 @@ fn open(path: &Path, w: &Words) -> Result<(SqliteStore, Line), Box<Line>> {
     if path.is_dir() {
         return wrong(w.doctor_is_directory, w.doctor_name_file);
     }
-    if !path.exists() {
-        return wrong(w.doctor_no_file, w.doctor_make_store);
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return wrong(w.doctor_no_file, w.doctor_make_store),
+        Err(error) => {
+            let what = error.to_string().into();
+            let error = StoreError::Unreachable { file: path.to_owned(), what };
+            return Err(Box::new(refused("file", w.doctor_file, path, &error, w)));
+        }
     }
     match SqliteStore::open(path, Options::new().existing().lock_timeout(PATIENCE)) {
         Ok(store) => Ok((store, line("file", w.doctor_file, fill(w.doctor_is_store, &[&name]), values))),
