@@ -287,3 +287,37 @@ fn the_guide_shows_the_real_output_of_its_commands() {
         }
     }
 }
+
+#[test]
+fn of_many_suspicions_the_largest_are_shown_and_all_are_in_json() {
+    let place = Place::new();
+    let fact = |customer: String, field: &str, value: String| {
+        format!(
+            "{{\"customer\":\"{customer}\",\"occurred_at\":\"2024-01-01T00:00:00Z\",\"kind\":\"profile_updated\",\
+             \"data\":{{\"{field}\":\"{value}\"}}}}\n"
+        )
+    };
+    // Eleven pairs with an address, and seven who share a telephone.
+    let pairs = (10..21)
+        .flat_map(|n| ["a", "b"].map(|one| fact(format!("{one}{n}"), "email", format!("{n}@example.org"))));
+    let seven = (1..8).map(|n| fact(format!("p{n}"), "phone", "+49 30 123456".into()));
+    place.write("many.jsonl", pairs.chain(seven).collect::<String>());
+    let shown = place.line("quality --events many.jsonl");
+    for part in [
+        "│ phone      ┆         7 ┆ default:p1, default:p2, default:p3, default:p4, default:p5 … and 2 more │",
+        "│ e-mail     ┆         2 ┆ default:a10, default:b10 ",
+        "│ e-mail     ┆         2 ┆ default:a18, default:b18 ",
+        "… and 2 more groups (--format json names all)",
+    ] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    // Ten rows: the seven, and nine pairs.
+    assert!(!shown.contains("default:a19"), "{shown}");
+    let answer = place.json("quality --events many.jsonl");
+    let groups = answer["answer"]["duplicates"].as_array().unwrap();
+    assert_eq!((groups.len(), groups[0]["customers"].as_array().unwrap().len()), (12, 7));
+    assert_eq!(
+        told(&answer),
+        ["suspected_duplicate email 22 29 true", "suspected_duplicate phone 7 29 true"]
+    );
+}
