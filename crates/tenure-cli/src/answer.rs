@@ -106,10 +106,10 @@ impl Answer {
 const PIPE_WIDTH: u16 = 120;
 
 /// The width of the terminal; a fixed one where stdout is something else, so that files and pipes always get the same
-/// bytes.
+/// bytes, and where a terminal says that it has no columns, as one without a screen does.
 pub fn width() -> u16 {
     let terminal = io::stdout().is_terminal().then(|| comfy_table::Table::new().width()).flatten();
-    terminal.unwrap_or(PIPE_WIDTH)
+    terminal.filter(|columns| *columns > 0).unwrap_or(PIPE_WIDTH)
 }
 
 /// Writes JSON to stdout; on a terminal with its hidden characters escaped.

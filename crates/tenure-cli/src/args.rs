@@ -17,9 +17,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Language of tables, labels and reasons.
-    #[arg(long, global = true, value_enum, default_value_t = Lang::En)]
-    pub lang: Lang,
+    /// Language of tables, labels and reasons. Default: en.
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Lang>,
 
     /// No progress and no talk on stderr; errors are still told.
     #[arg(long, short, global = true)]
@@ -62,6 +62,10 @@ pub enum Command {
     Check(Check),
     /// Show a policy with every default, start one from a preset, list the currencies.
     Policy(Policy),
+    /// Look at the program, its surroundings and a store, and say what to do where something is wrong.
+    Doctor(Doctor),
+    /// What the data are like: missing fields, contacts that cannot be read, suspected duplicates, late facts.
+    Quality(Quality),
 }
 
 /// Where the facts are, and which of them count.
@@ -422,4 +426,38 @@ pub enum PolicyCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+}
+
+/// `tenure doctor`
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// The store to look at. Without one: the program and its surroundings alone.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+
+    /// Check every stored fact against its checksums and the hash chain, too, as tenure verify does.
+    #[arg(long, requires = "store")]
+    pub verify: bool,
+
+    /// A policy to look at: a preset (retail, saas, b2b) or a TOML file.
+    #[arg(long, value_name = "PRESET|FILE.toml")]
+    pub policy: Option<String>,
+
+    /// How to print what was found.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `tenure quality`
+#[derive(Args, Debug)]
+pub struct Quality {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// Exit code 1 where something is found that ought to be mended: required fields missing, contacts that cannot be
+    /// read, suspected duplicates, clocks ahead, values out of range. Late facts, unknown kinds, old schemas and
+    /// corrections are told and never count.
+    #[arg(long)]
+    pub strict: bool,
 }

@@ -44,6 +44,11 @@ impl CliError {
         self
     }
 
+    /// What went wrong, and what to do.
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        (&self.message, self.hint.as_deref())
+    }
+
     /// Prints it and gives the exit code.
     pub fn report(&self) -> ExitCode {
         anstream::eprintln!(

@@ -15,6 +15,10 @@ use crate::source::Source;
 pub struct LogPass {
     /// What the facts are like. Voids and merges are applied and not counted.
     pub quality: LogQualityAnswer,
+    /// How many facts were left out because they were taken back.
+    pub voided: u64,
+    /// What was taken back and merged.
+    pub corrections: Corrections,
     /// The instant to answer for: what was asked, else the latest fact; none without facts.
     pub as_of: Option<Timestamp>,
     /// The cut under which a fold sees these facts and no others, even while somebody writes.
@@ -40,13 +44,19 @@ pub fn log_pass(question: &Question, talk: Talk) -> Result<LogPass, CliError> {
     let bar = Progress::new(talk.words().looking_through, head.0.max(1), talk.quiet);
     let mut quality = LogQuality::default();
     let mut latest = None;
+    let mut voided = 0;
     let mut read = Read::all().cut(cut);
     while read.from < head {
         let page = question.source.read(&read)?;
         for fact in page.facts.iter() {
-            if fact.position <= head && corrections.admits(&fact.event) {
+            if fact.position > head || fact.event.kind.corrects() {
+                continue;
+            }
+            if corrections.admits(&fact.event) {
                 latest = latest.max(Some(fact.event.occurred_at));
                 quality.add(&fact);
+            } else {
+                voided += 1;
             }
         }
         // A log does not shrink; a store that says so would make this loop for ever.
@@ -54,7 +64,7 @@ pub fn log_pass(question: &Question, talk: Talk) -> Result<LogPass, CliError> {
         bar.at(read.from.0);
     }
     cut.as_of = cut.as_of.or(latest);
-    Ok(LogPass { quality: quality.finish(), as_of: cut.as_of, cut })
+    Ok(LogPass { quality: quality.finish(), voided, corrections, as_of: cut.as_of, cut })
 }
 
 /// Everything under a cut that was taken back or merged.

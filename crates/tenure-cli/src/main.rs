@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod error;
 mod excerpt;
+mod findings;
 mod lang;
 mod log_pass;
 mod progress;
@@ -23,12 +24,12 @@ use error::CliError;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let talk = Talk { lang: cli.lang, quiet: cli.quiet };
-    run(&cli.command, talk).unwrap_or_else(|error| error.report())
+    let talk = Talk { lang: cli.lang.unwrap_or_default(), quiet: cli.quiet };
+    run(&cli, talk).unwrap_or_else(|error| error.report())
 }
 
-fn run(command: &Command, talk: Talk) -> Result<ExitCode, CliError> {
-    match command {
+fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
+    match &cli.command {
         Command::Demo(args) => command::demo::run(args, talk),
         Command::Import(args) => command::import::run(args, talk),
         Command::Log(args) => command::log::run(args),
@@ -50,5 +51,7 @@ fn run(command: &Command, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Simulate(args) => command::simulate::run(args, talk),
         Command::Check(args) => command::check::run(args, talk),
         Command::Policy(args) => command::policy::run(args, talk),
+        Command::Doctor(args) => command::doctor::run(args, cli.lang, talk),
+        Command::Quality(args) => command::quality::run(args, talk),
     }
 }

@@ -35,6 +35,8 @@ pub enum Cell {
     Number(i128),
     /// A share in `0.0..=1.0`; percent and a bar where people read it.
     Share(f64),
+    /// A share in `0.0..=1.0` that may be all; percent where people read it, and a bar that is full at all.
+    Filled(f64),
     /// A share in `0.0..=1.0` that is not one of several parts of a whole; percent where people read it.
     Percent(f64),
     /// An amount.
@@ -84,7 +86,7 @@ impl Cell {
             Self::Text(text) | Self::Code(text, _) | Self::Id(text) => text.clone(),
             Self::At(at) => at.to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Share(share) | Self::Percent(share) => share.to_string(),
+            Self::Share(share) | Self::Filled(share) | Self::Percent(share) => share.to_string(),
             Self::Money(sum) => amount(*sum),
             Self::Empty => String::new(),
         }
@@ -97,7 +99,7 @@ impl Cell {
             Self::Number(number) => {
                 i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
             }
-            Self::Share(share) | Self::Percent(share) => (*share).into(),
+            Self::Share(share) | Self::Filled(share) | Self::Percent(share) => (*share).into(),
             Self::Money(money) => serde_json::to_value(money).unwrap_or_default(),
             Self::Empty => Value::Null,
         }
@@ -110,7 +112,7 @@ impl Cell {
             Self::At(at) => day_or_instant(*at),
             Self::Id(id) => short(id),
             Self::Number(number) => thousands(&number.to_string()),
-            Self::Share(share) => format!("{:5.1} %", share * 100.0),
+            Self::Share(share) | Self::Filled(share) => format!("{:5.1} %", share * 100.0),
             Self::Percent(share) => format!("{:.1} %", share * 100.0),
             Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
             Self::Empty => String::new(),
@@ -169,10 +171,8 @@ impl Table {
         let most = self.rows.iter().flatten().filter_map(share).fold(0.0_f64, f64::max);
         table.set_header(self.columns.iter().map(|column| column.label.as_str()));
         for row in &self.rows {
-            let cells = row.iter().map(|cell| match (bars, share(cell)) {
-                (Some(cells), Some(share)) if most > 0.0 => {
-                    format!("{} {}", cell.shown(), bar(share / most, cells))
-                }
+            let cells = row.iter().map(|cell| match (bars, part(cell, most)) {
+                (Some(cells), Some(part)) => format!("{} {}", cell.shown(), bar(part, cells)),
                 (Some(_), _) => cell.shown(),
                 (None, _) => cell.shown().replace('|', "\\|"),
             });
@@ -180,7 +180,8 @@ impl Table {
         }
         for index in 0..self.columns.len() {
             let text = self.rows.iter().filter_map(|row| row.get(index)).all(Cell::is_text);
-            let share = self.rows.iter().filter_map(|row| row.get(index)).any(|cell| share(cell).is_some());
+            let share =
+                self.rows.iter().filter_map(|row| row.get(index)).any(|cell| part(cell, most).is_some());
             if !text
                 && !share
                 && let Some(column) = table.column_mut(index)
@@ -240,6 +241,15 @@ fn amount(sum: MoneySum) -> String {
 fn share(cell: &Cell) -> Option<f64> {
     match cell {
         Cell::Share(share) => Some(*share),
+        _ => None,
+    }
+}
+
+/// How much of the longest bar a cell's bar is, where it has one; `most` is the greatest share of its table.
+fn part(cell: &Cell, most: f64) -> Option<f64> {
+    match cell {
+        Cell::Share(share) if most > 0.0 => Some(share / most),
+        Cell::Share(share) | Cell::Filled(share) => Some(*share),
         _ => None,
     }
 }
@@ -345,6 +355,15 @@ mod tests {
     fn people_see_thousands_percent_and_bars() {
         let shown = table().to_terminal(120);
         assert!(shown.contains("-1,234,567") && shown.contains("50.0 % ████████████████████"), "{shown}");
+    }
+
+    #[test]
+    fn what_may_be_all_has_a_bar_that_is_full_at_all() {
+        let mut table = Table::new("", &[("share", "Share")]);
+        table.push(vec![Cell::Filled(0.5)]);
+        let shown = table.to_terminal(120);
+        assert!(shown.contains("50.0 % ██████████ "), "{shown}");
+        assert_eq!(table.to_csv(), "share\n0.5\n");
     }
 
     #[test]

@@ -223,10 +223,18 @@ mod tests {
         }
     }
 
+    /// A compatibility form has no case before it is unified; a capital with marks has no composed form before it is
+    /// folded. So both are unified before and after.
+    #[test]
+    fn case_and_form_are_folded_whichever_hides_the_other() {
+        assert_eq!(folded("\u{3d2}"), folded("υ"));
+        assert_eq!(folded("\u{3aa}\u{301}"), folded("\u{390}"));
+    }
+
     #[test]
     fn a_calling_code_is_a_few_digits() {
         assert_eq!("+86".parse::<CallingCode>().map(|code| code.to_string()).as_deref(), Ok("86"));
-        for bad in ["", "0", "049", "1234", "8a", "+"] {
+        for bad in ["", "0", "049", "1234", "8a", "+", "++8"] {
             assert!(bad.parse::<CallingCode>().is_err(), "{bad}");
         }
     }

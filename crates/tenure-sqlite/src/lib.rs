@@ -47,7 +47,7 @@ mod transaction;
 mod verify;
 mod writer;
 
-pub use health::{Health, sqlite_version};
+pub use health::{Health, sqlite_version, store_format};
 pub use options::{Durability, Options};
 pub use store::SqliteStore;
 pub use verify::{Verified, VerifyError};

@@ -32,7 +32,7 @@ const ONE: &str = concat!("SELECT ", columns!(), " FROM fact WHERE position = ?1
 pub(crate) struct Reader {
     pub(crate) connection: Connection,
     pub(crate) decoder: Decoder,
-    name: Name,
+    pub(crate) name: Name,
     chain: Chain,
 }
 

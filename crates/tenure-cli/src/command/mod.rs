@@ -14,6 +14,8 @@ pub mod verify;
 pub mod void;
 pub mod check;
 pub mod policy;
+pub mod doctor;
+pub mod quality;
 
 use tenure::core::projection::stage::Language;
 

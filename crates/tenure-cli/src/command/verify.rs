@@ -56,6 +56,14 @@ fn show(body: &Value, table: Table, format: Format) -> Result<(), CliError> {
 fn check(path: &Path, talk: Talk) -> Result<Verified, VerifyError> {
     // Opening looks at head and tail, so that damage there shows already here.
     let store = SqliteStore::open(path, Options::default().existing())?;
+    follow(&store, talk)
+}
+
+/// Follows the chain of an opened store, with progress.
+///
+/// # Errors
+/// The first bad position, or a failing store.
+pub fn follow(store: &SqliteStore, talk: Talk) -> Result<Verified, VerifyError> {
     let bar = Progress::new(talk.words().verifying, 1, talk.quiet);
     store.verify(|at, head| {
         bar.of(head.0.max(1));
@@ -69,7 +77,8 @@ const fn is_finding(error: &StoreError) -> bool {
     matches!(error, StoreError::Damaged { .. } | StoreError::Undecodable { .. })
 }
 
-const fn bad_position(finding: &VerifyError) -> Option<Position> {
+/// The position that a finding is about; none where no single fact is at fault.
+pub const fn bad_position(finding: &VerifyError) -> Option<Position> {
     match finding {
         VerifyError::Altered { position, .. }
         | VerifyError::Removed { position }

@@ -5,7 +5,9 @@ use crate::Place;
 /// What is the same in both languages: names of policies, of maps, of data, of currencies and of commands.
 const SAME: &[&str] = &[
     "RFM", "CDNOW", "cdnow", "USD", "Fader", "Hardie", "tenure", "customer", "store", "retail", "saas",
-    "segments", "package", "tiers", "abc", "jsonl",
+    "segments", "package", "tiers", "abc", "jsonl", "default", "ann", "bob", "cat", "eve", "city", "email",
+    "phone", "name", "dreamt", "strict", "format", "json", "shop", "SQLite", "wal", "MiB", "GiB", "KiB",
+    "TiB", "UTF", "LANG", "lang", "csv", "verify", "linux", "macos", "windows", "aarch",
 ];
 
 /// Every command that answers people.
@@ -26,12 +28,18 @@ const LINES: &[&str] = &[
     "import a.jsonl --store a.db",
     "import a.jsonl --store a.db --dry-run",
     "void --store a.db --batch default",
+    "quality --store cdnow.db",
+    "quality --events dirty.jsonl --policy dirty.toml",
+    "quality --store cdnow.db --as-of 1990-01-01",
+    "doctor --store cdnow.db --verify --policy retail",
 ];
 
 #[test]
 fn no_english_is_left_in_chinese_answers() {
     let place = Place::with_cdnow();
     place.write("a.jsonl", crate::order("ann", "2024-01-05T00:00:00Z", 100));
+    place.write("dirty.jsonl", crate::quality::LOG);
+    place.write("dirty.toml", crate::quality::POLICY.replace("name\"", "手机\""));
     let mut left = Vec::new();
     for line in LINES {
         let shown = place.line(&format!("{line} --lang zh-CN --format markdown"));

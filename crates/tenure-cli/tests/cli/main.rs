@@ -11,12 +11,14 @@ mod chinese;
 #[path = "../../../tenure-ingest/tests/hostile/corpus.rs"]
 mod corpus;
 mod demo;
+mod doctor;
 mod hostile;
 mod import;
 mod page;
 mod real_files;
 mod simulate;
 mod policies;
+mod quality;
 mod stores;
 mod wrong;
 

@@ -59,6 +59,17 @@ const WRONG: &[(&str, &str)] = &[
     ("void --store s.db --event nonsense", "--event: \"nonsense\" is not a UUID"),
     ("void --store s.db --event 00000000-0000-0000-0000-000000000001", "no fact has the id"),
     ("void --store s.db --batch nonsense", "no fact came with batch \"nonsense\""),
+    ("quality", "<--store <FILE>|--events <FILE.jsonl>>"),
+    ("quality --store none.db", "there is no store none.db"),
+    ("quality --store a.jsonl", "a.jsonl is not a tenure store"),
+    ("quality --store s.db --as-of 2024-02-30", "names a day or time that does not exist"),
+    ("quality --store s.db --known-at nonsense", "--known-at: \"nonsense\" is not a time"),
+    ("quality --store s.db --policy broken.toml", "broken.toml"),
+    (
+        "quality --store s.db --policy bad_quality.toml",
+        "quality.phone[0]: the same name holds e-mail addresses",
+    ),
+    ("quality --store s.db --strcit", "unexpected argument '--strcit'"),
     ("simulate --seed 7", "--customers <N>"),
     ("simulate --customers many --seed 7", "invalid value 'many'"),
     ("simulate --customers 5 --seed 7 --ack", "--store <FILE>"),
@@ -80,6 +91,7 @@ fn what_is_wrong_is_told_and_nothing_is_written() {
     place.write("a.csv", "who,when\n");
     place.write("empty.csv", "");
     place.write("broken.toml", "= nonsense\n");
+    place.write("bad_quality.toml", "[quality]\nemail = [\"a\"]\nphone = [\"a\"]\n");
     place.line("import a.jsonl --store s.db");
     let files = place.files();
     let store = std::fs::read(place.path("s.db")).unwrap();

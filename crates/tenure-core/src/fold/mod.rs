@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use snapshot::{Snapshot, SnapshotError};
+pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
 pub use states::{Aside, Folded, Partition, States};
 pub use up_to::UpTo;
 

@@ -7,8 +7,11 @@ use super::{Fingerprint, Folded, Projection};
 use crate::event::FactKey;
 use crate::id::{CustomerId, Version};
 
+/// The version of the encoding of snapshots.
+pub const SNAPSHOT_VERSION: u8 = 1;
+
 /// Begins every encoded snapshot: a name and the version of the encoding.
-const MAGIC: [u8; 5] = *b"TNRS\x01";
+const MAGIC: [u8; 5] = [b'T', b'N', b'R', b'S', SNAPSHOT_VERSION];
 
 /// A customer's state with what is needed to decide whether it can be used.
 ///

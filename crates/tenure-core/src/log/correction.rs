@@ -168,6 +168,16 @@ impl Corrections {
         self.keys.get(&customer)
     }
 
+    /// How many customers are one person with others, and how many persons they are.
+    pub fn merged(&self) -> (usize, usize) {
+        (self.representative.len(), self.members.len())
+    }
+
+    /// How many voids there are, whatever they name.
+    pub fn voids(&self) -> usize {
+        self.voids.len()
+    }
+
     /// How many voids name another void; they do nothing.
     pub fn voids_of_voids(&self) -> usize {
         self.voids
@@ -243,6 +253,15 @@ mod tests {
     }
 
     #[test]
+    fn merged_customers_are_counted_while_their_merge_is_in_force() {
+        let facts = [merge(1, 5, 2), merge(2, 5, 3), merge(3, 8, 9)];
+        assert_eq!(resolved(&facts).merged(), (5, 2));
+        let undone = [&facts[..], &[void(4, 8, 3)]].concat();
+        assert_eq!(resolved(&undone).merged(), (3, 1));
+        assert_eq!(Corrections::new().merged(), (0, 0));
+    }
+
+    #[test]
     fn a_void_acts_on_facts_of_its_own_customer_only() {
         let corrections = resolved(&[void(2, 5, 1)]);
         assert!(corrections.is_voided(id(1), customer(5)));
@@ -254,7 +273,7 @@ mod tests {
         for facts in [[void(2, 5, 1), void(3, 5, 2)], [void(3, 5, 2), void(2, 5, 1)]] {
             let corrections = resolved(&facts);
             assert!(corrections.is_voided(id(1), customer(5)));
-            assert_eq!(corrections.voids_of_voids(), 1);
+            assert_eq!((corrections.voids_of_voids(), corrections.voids()), (1, 2));
         }
     }
 

@@ -157,11 +157,21 @@ mod tests {
     fn half_of_ones_own_silence_counts_and_value_comes_first() {
         // One order each: lost after 120 days of silence.
         let customers: [(&str, &[u32], i64); 4] =
-            [("early", &[141], 900), ("half", &[140], 100), ("rich", &[100], 500), ("gone", &[10], 900)];
+            [("early", &[141], 900), ("poor", &[100], 100), ("rich", &[140], 500), ("gone", &[10], 900)];
         let answer = answer(9, 200, &customers);
         let told: Vec<_> = answer.first.iter().map(|risk| (risk.customer.as_str(), risk.spent)).collect();
-        assert_eq!((answer.customers, told), (2, vec![("rich", 100.0 / 120.0), ("half", 0.5)]));
-        assert_eq!(answer.first[0].stage, "at_risk");
+        assert_eq!((answer.customers, told), (2, vec![("rich", 0.5), ("poor", 100.0 / 120.0)]));
+        let poor = &answer.first[1];
+        let day = |n: u32| Timestamp::MIN.checked_add(Duration::days(n)).unwrap();
+        assert_eq!((poor.stage.as_str(), poor.silent_since, poor.lost_at), ("at_risk", day(100), day(220)));
+        assert_eq!(poor.monetary.map(|money| money.minor), Some(100));
+    }
+
+    #[test]
+    fn of_equal_value_who_is_lost_first_comes_first_and_nobody_without_a_past() {
+        let answer = answer(9, 200, &[("later", &[110], 100), ("sooner", &[105], 100), ("none", &[], 0)]);
+        let told: Vec<_> = answer.first.iter().map(|risk| risk.customer.as_str()).collect();
+        assert_eq!(told, ["sooner", "later"]);
     }
 
     #[test]

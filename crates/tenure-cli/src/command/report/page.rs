@@ -20,6 +20,7 @@ use tenure::core::{MoneySum, Timestamp};
 
 use crate::command::Talk;
 use crate::error::CliError;
+use crate::findings::share;
 use crate::log_pass::log_pass;
 use crate::question::Question;
 
@@ -286,10 +287,4 @@ fn duplicates<P: Projection>(found: &[Duplicate], customers: u64, states: &State
         }
     };
     Channel::ALL.map(row).into()
-}
-
-/// A part of a whole, 0 to 1; 0 of nothing.
-#[expect(clippy::cast_precision_loss, reason = "a share; counts beyond 2^53 do not occur")]
-pub fn share(part: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
 }

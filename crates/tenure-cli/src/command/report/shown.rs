@@ -4,18 +4,18 @@ use core::cmp::Reverse;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use tenure::core::contact::Channel;
 use tenure::core::projection::stage::StagePolicy;
-use tenure::core::report::quality::{FieldRow, Found, LagTable, OutOfRange};
+use tenure::core::report::quality::{FieldRow, Found};
 use tenure::core::report::rfm::{Segment, segments};
 use tenure::core::report::stages::{MatrixCell, StageRow};
-use tenure::core::{Duration, Timestamp, Zone};
+use tenure::core::{Timestamp, Zone};
 
-use super::page::{LeftOut, Page, Quality, Rfm, Risky, share};
+use super::page::{LeftOut, Page, Quality, Rfm, Risky};
 use crate::answer::Answer;
 use crate::args;
 use crate::command::{Talk, stages};
 use crate::error::CliError;
+use crate::findings::{longest, out_of_range, same, share, unreadable};
 use crate::lang::fill;
 use crate::question::Question;
 use crate::table::{Cell, Table, bold, day_or_instant, safe, thousands};
@@ -199,10 +199,7 @@ fn quality_table(quality: &Quality, customers: u64, talk: Talk) -> Table {
     let mut table = Table::new(w.data_quality, &columns);
     field_rows(&mut table, &quality.fields, customers, talk);
     for row in quality.contacts.iter().filter(|row| row.unreadable.count > 0) {
-        let finding = match row.field {
-            Channel::Phone => w.unreadable_phone,
-            _ => w.unreadable_email,
-        };
+        let finding = unreadable(row.field, w);
         let count = row.unreadable.count;
         table.push(finding_row(
             finding,
@@ -213,10 +210,7 @@ fn quality_table(quality: &Quality, customers: u64, talk: Talk) -> Table {
         ));
     }
     for row in &quality.duplicates {
-        let finding = match row.field {
-            Channel::Phone => w.same_phone,
-            _ => w.same_email,
-        };
+        let finding = same(row.field, w);
         let groups = row.first.iter().take(MOST_EXAMPLES).map(|names| names.join(" + "));
         let groups = groups.collect::<Vec<_>>().join(", ");
         table.push(finding_row(finding, row.customers, w.of_customers, row.share, groups));
@@ -229,16 +223,7 @@ fn quality_table(quality: &Quality, customers: u64, talk: Talk) -> Table {
         table.push(finding_row(&finding, lags.found.count, w.of_facts, lags.share, examples(&lags.found)));
     }
     for row in &quality.out_of_range {
-        let finding = match row.code {
-            OutOfRange::OrderOfZero => w.order_of_zero,
-            OutOfRange::OrderWithoutAmount => w.order_without_amount,
-            OutOfRange::RefundOfNothing => w.refund_of_nothing,
-            OutOfRange::NegativeAmount => w.negative_amount,
-            OutOfRange::ScoreOffScale => w.score_off_scale,
-            OutOfRange::StarsOffScale => w.stars_off_scale,
-            OutOfRange::FirstInstant => w.first_instant,
-            other => other.code(),
-        };
+        let finding = out_of_range(row.code, w);
         table.push(finding_row(finding, row.found.count, w.of_facts, row.share, examples(&row.found)));
     }
     table
@@ -278,16 +263,6 @@ fn finding_row(finding: &str, count: u64, of: &str, share: f64, example: String)
 fn examples(found: &Found) -> String {
     let names: Vec<&str> = found.examples.iter().take(MOST_EXAMPLES).map(String::as_str).collect();
     names.join(", ")
-}
-
-/// The largest lag in the largest unit that it fills, begun ones counted.
-fn longest(lags: &LagTable) -> Option<Duration> {
-    const UNITS: [i64; 4] = [86_400, 3_600, 60, 1];
-    let seconds = lags.largest_seconds?;
-    let unit = UNITS.into_iter().find(|unit| *unit <= seconds).unwrap_or(1);
-    // Rounded up by hand: there is no such division of signed numbers yet.
-    let whole = seconds / unit * unit + if seconds % unit > 0 { unit } else { 0 };
-    Duration::from_micros(whole.checked_mul(1_000_000)?)
 }
 
 /// Everything on the page as rows of one shape.

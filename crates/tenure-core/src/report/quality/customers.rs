@@ -270,7 +270,7 @@ mod tests {
             QualityPolicy { required: vec!["name".into(), "email".into()], ..QualityPolicy::default() };
         let views = [
             customer(&[("name", "Ann".into()), ("city", "Kyiv".into())], &[("email", "ann@example.org")]),
-            customer(&[("name", "  ".into())], &[]),
+            customer(&[("name", "  ".into()), ("city", Value::Null)], &[("email", " ")]),
         ];
         let rows = answer(&policy, &views).fields;
         let told: Vec<_> = rows
@@ -310,6 +310,44 @@ mod tests {
         let rows = answer(&QualityPolicy::default(), &views).contacts;
         let told: Vec<_> = rows.iter().map(|row| (row.field, row.customers, row.unreadable.count)).collect();
         assert_eq!(told, [(Channel::Email, 0, 2), (Channel::Phone, 0, 1)]);
+        assert_eq!(rows[0].unreadable.examples.iter().collect::<Vec<_>>(), ["c0", "c1"]);
+    }
+
+    #[test]
+    fn whoever_has_a_contact_that_can_be_read_counts_once() {
+        let both = [("email", "ann@example.org".into()), ("phone", "+49 30 123456".into())];
+        let views = [
+            customer(&both, &[("email", "ann@example.com"), ("email", "none")]),
+            customer(&[("email", "bob@example.org".into())], &[]),
+        ];
+        let rows = answer(&QualityPolicy::default(), &views).contacts;
+        let told: Vec<_> = rows.iter().map(|row| (row.field, row.customers, row.unreadable.count)).collect();
+        assert_eq!(told, [(Channel::Email, 2, 1), (Channel::Phone, 1, 0)]);
+    }
+
+    #[test]
+    fn merged_sums_are_the_sum_over_all() {
+        let policy = QualityPolicy { required: vec!["name".into()], ..QualityPolicy::default() };
+        let report = CustomerQuality { policy: &policy };
+        let views = [
+            customer(&[("email", "ann@example.org".into())], &[("phone", "none")]),
+            customer(&[("name", "Ann".into())], &[("email", "ANN@example.org")]),
+            customer(&[("city", "Kyiv".into()), ("phone", "+49 30 123456".into())], &[]),
+        ];
+        let ones = views.iter().zip(0_u8..).map(|(view, n)| {
+            let (mut sum, name) = (CustomerQualitySum::default(), format!("c{n}"));
+            report.add(&mut sum, Shown { id: CustomerId::from_bytes([n; 16]), name: &name }, view);
+            sum
+        });
+        let ones: Vec<_> = ones.collect();
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let mut sum = CustomerQualitySum::default();
+            for index in order {
+                report.merge(&mut sum, ones[index].clone());
+            }
+            assert_eq!(report.finish(sum), answer(&policy, &views), "{order:?}");
+        }
+        assert_eq!(answer(&policy, &views).duplicates.len(), 1);
     }
 
     #[test]

@@ -334,7 +334,7 @@ mod tests {
     }
 
     /// Facts: customer, when it happened, when it was recorded.
-    fn quality(facts: &[(&str, i64, i64, CustomerEvent)]) -> LogQualityAnswer {
+    fn log(facts: &[(&str, i64, i64, CustomerEvent)]) -> Log {
         let mut log = Log::new();
         for (n, (customer, occurred, recorded, fact)) in facts.iter().enumerate() {
             let id = EventId::from_foreign("test", &n.to_string());
@@ -342,6 +342,11 @@ mod tests {
             let event = Event::new(id, customer, at(*occurred), fact.clone()).unwrap();
             log.restore(&Append::new(vec![event]), at(*recorded)).unwrap();
         }
+        log
+    }
+
+    fn quality(facts: &[(&str, i64, i64, CustomerEvent)]) -> LogQualityAnswer {
+        let log = log(facts);
         let mut quality = LogQuality::default();
         log.facts().for_each(|fact| quality.add(&fact));
         quality.finish()
@@ -377,6 +382,16 @@ mod tests {
     }
 
     #[test]
+    fn a_second_that_has_begun_counts() {
+        let mut lags = Lags::default();
+        for micros in [1, 60_000_000, 60_000_001] {
+            lags.add(Duration::from_micros(micros).unwrap(), "ann");
+        }
+        let table = lags.finish(3);
+        assert_eq!((classes(&table), table.largest_seconds), (vec![2, 1, 0, 0, 0, 0], Some(61)));
+    }
+
+    #[test]
     fn a_clock_is_ahead_where_a_fact_happened_after_it_was_recorded() {
         let answer = quality(&[
             ("ann", 100, 100, order(Some(1))),
@@ -389,26 +404,31 @@ mod tests {
 
     #[test]
     fn what_is_hardly_meant_is_counted_by_sort() {
-        let refund = CustomerEvent::OrderRefunded { order: None, refund: None };
+        let refunded = |minor: Option<i64>| CustomerEvent::OrderRefunded {
+            order: None,
+            refund: minor.map(|minor| Money::from_minor(minor, "USD".parse().unwrap())),
+        };
         let answer = quality(&[
             ("ann", 0, 9, order(Some(0))),
             ("ann", 1, 9, order(None)),
             ("bob", 2, 9, order(Some(5))),
-            ("bob", 3, 9, refund),
+            ("bob", 3, 9, refunded(None)),
+            ("bob", 4, 9, refunded(Some(0))),
+            ("bob", 5, 9, refunded(Some(5))),
         ]);
         let told: Vec<_> = answer.out_of_range.iter().map(|row| (row.code.code(), row.found.count)).collect();
         let expected = [
             ("order_of_zero", 1),
             ("order_without_amount", 1),
-            ("refund_of_nothing", 1),
+            ("refund_of_nothing", 2),
             ("first_instant", 1),
         ];
         assert_eq!(told, expected);
     }
 
-    /// No log of this build takes such scores, but one that another program wrote may hold them.
+    /// No log of this build takes such values, but one that another program wrote may hold them.
     #[test]
-    fn scores_off_their_scale_are_found() {
+    fn scores_off_their_scale_and_negative_amounts_are_found() {
         let customer = CustomerId::from_bytes([1; 16]);
         let view = |kind: Kind, subject, number| EventView {
             id: EventId::from_bytes([1; 16]),
@@ -430,7 +450,17 @@ mod tests {
             assert_eq!(codes(view(Kind::SurveyAnswered, subject, score)), [OutOfRange::ScoreOffScale]);
         }
         assert_eq!(codes(view(Kind::SurveyAnswered, Some("nps"), Some(0))), []);
-        assert_eq!(codes(view(Kind::ReviewPosted, None, Some(6))), [OutOfRange::StarsOffScale]);
+        for (stars, fits) in
+            [(Some(0), false), (Some(1), true), (Some(5), true), (Some(6), false), (None, false)]
+        {
+            let found = codes(view(Kind::ReviewPosted, None, stars));
+            assert_eq!(found, if fits { vec![] } else { vec![OutOfRange::StarsOffScale] }, "{stars:?}");
+        }
+        let amount = Some(Money::from_minor(-1, "USD".parse().unwrap()));
+        for kind in [Kind::OrderPlaced, Kind::LeadCaptured] {
+            let found = codes(EventView { amount, ..view(kind, None, None) });
+            assert_eq!(found, [OutOfRange::NegativeAmount]);
+        }
     }
 
     #[test]
@@ -442,5 +472,43 @@ mod tests {
         assert_eq!(told, [("dreamt", false, 1, 0), ("order_placed", true, 1, 0)]);
         assert!(answer.never_seen.contains(&"signed_up") && !answer.never_seen.contains(&"order_placed"));
         assert!(!answer.never_seen.contains(&"event_voided"));
+    }
+
+    #[test]
+    fn facts_in_an_older_schema_are_counted_by_version() {
+        let survey = CustomerEvent::SurveyAnswered { survey: Survey::Nps, score: 9 };
+        let log = log(&[("ann", 1, 9, survey.clone()), ("ann", 2, 9, survey)]);
+        let mut quality = LogQuality::default();
+        for (fact, schema) in log.facts().zip([1, 2]) {
+            quality.add(&RecordedView { schema, ..fact });
+        }
+        let answer = quality.finish();
+        let schemas: Vec<_> = answer.kinds[0].schemas.iter().map(|row| (row.schema, row.facts)).collect();
+        assert_eq!((answer.kinds[0].facts, answer.kinds[0].old, schemas), (2, 1, vec![(1, 1), (2, 1)]));
+    }
+
+    #[test]
+    fn merged_reports_of_disjoint_customers_are_the_report_over_all() {
+        let log = log(&[
+            ("ann", 100, 100, order(Some(0))),
+            ("bob", 300, 101, order(None)),
+            ("ann", 50, 102, CustomerEvent::SignedUp {}),
+            ("bob", 0, 103, order(Some(0))),
+            ("ann", 200, 104, CustomerEvent::SignedUp {}),
+        ]);
+        let mut all = LogQuality::default();
+        log.facts().for_each(|fact| all.add(&fact));
+        let of = |name: &str| {
+            let mut one = LogQuality::default();
+            let customer = Customer::parse(name, "shop").unwrap().id();
+            log.facts().filter(|fact| fact.event.customer == customer).for_each(|fact| one.add(&fact));
+            one
+        };
+        for [first, second] in [["ann", "bob"], ["bob", "ann"]] {
+            let mut merged = of(first);
+            merged.merge(of(second));
+            assert_eq!(merged, all);
+            assert_eq!(merged.finish(), all.clone().finish());
+        }
     }
 }
