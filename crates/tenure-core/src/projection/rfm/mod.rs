@@ -60,6 +60,7 @@ pub struct Rfm {
     rates: Rates,
     days: LocalDays,
     hash: String,
+    fingerprint: Fingerprint,
 }
 
 impl Rfm {
@@ -78,7 +79,9 @@ impl Rfm {
         // Plain data always has a JSON form.
         let text = parts.map(|value| json::canonical(&value)).unwrap_or_default();
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
-        Ok(Self { policy, zone, currency, rates, days: LocalDays::new(zone), hash })
+        let RfmPolicy { lookback, frequency, .. } = &policy;
+        let fingerprint = Fingerprint::of("rfm", 1, &(zone, currency, &rates, lookback, frequency));
+        Ok(Self { policy, zone, currency, rates, days: LocalDays::new(zone), hash, fingerprint })
     }
 
     /// The policy.
@@ -194,8 +197,7 @@ impl Projection for Rfm {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        let RfmPolicy { lookback, frequency, .. } = &self.policy;
-        Fingerprint::of("rfm", 1, &(self.zone, self.currency, &self.rates, lookback, frequency))
+        self.fingerprint
     }
 
     fn fits(&self, state: &RfmState) -> bool {

@@ -52,6 +52,8 @@ pub struct StageMachine {
     policy: StagePolicy,
     program: Program,
     macros: Box<[MacroStage]>,
+    /// Made once: a state is written for every customer.
+    fingerprint: Fingerprint,
 }
 
 /// The stage of a customer at an instant.
@@ -296,7 +298,8 @@ impl StageMachine {
     pub fn new(policy: StagePolicy) -> Self {
         let program = Program::new(&policy);
         let macros = policy.stages().iter().map(|stage| stage.macro_stage).collect();
-        Self { policy, program, macros }
+        let fingerprint = Fingerprint::of("stage", 1, &policy);
+        Self { policy, program, macros, fingerprint }
     }
 
     /// The policy.
@@ -627,7 +630,7 @@ impl Projection for StageMachine {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of("stage", 1, &self.policy)
+        self.fingerprint
     }
 
     fn fits(&self, state: &StageState) -> bool {

@@ -53,6 +53,7 @@ pub enum Cause {
 #[derive(Clone, Debug)]
 pub struct Timeline {
     machine: StageMachine,
+    fingerprint: Fingerprint,
 }
 
 /// A machine's state, the changes before its last instant, and the facts of the last instant.
@@ -67,8 +68,9 @@ pub struct TimelineState {
 
 impl Timeline {
     /// The timeline under a machine's policy.
-    pub const fn new(machine: StageMachine) -> Self {
-        Self { machine }
+    pub fn new(machine: StageMachine) -> Self {
+        let fingerprint = Fingerprint::of("stage_timeline", 1, machine.policy());
+        Self { machine, fingerprint }
     }
 
     /// The machine, which names stages and rules.
@@ -130,7 +132,7 @@ impl Projection for Timeline {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of("stage_timeline", 1, self.machine.policy())
+        self.fingerprint
     }
 
     fn fits(&self, state: &TimelineState) -> bool {
