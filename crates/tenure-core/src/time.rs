@@ -352,8 +352,9 @@ impl Zone {
     /// # Errors
     /// [`TimeError::Range`] outside the years 1970 to 9999.
     pub fn instant(self, local: LocalTime) -> Result<Timestamp, TimeError> {
-        let out = || TimeError::Range { text: format!("{} us of local time", local.micros).into() };
-        let naive = DateTime::from_timestamp_micros(local.micros).ok_or_else(out)?.naive_utc();
+        let beyond = || TimeError::Range { text: format!("{} us of local time", local.micros).into() };
+        let naive = DateTime::from_timestamp_micros(local.micros).ok_or_else(beyond)?.naive_utc();
+        let out = || TimeError::Range { text: format!("{naive:?}").into() };
         let offset = self.0.offset_from_local_datetime(&naive).earliest().map_or_else(
             // A skipped hour: the offset in force before it.
             || {
@@ -380,13 +381,8 @@ impl Zone {
         match self.instant(last) {
             Ok(next) => next.0.checked_sub(1).and_then(Timestamp::from_micros).ok_or_else(out),
             // Only the last day that there is has no next one.
-            Err(error) => {
-                if date.year() == 9_999 {
-                    Ok(Timestamp::MAX)
-                } else {
-                    Err(error)
-                }
-            }
+            Err(_) if date.year() == 9_999 => Ok(Timestamp::MAX),
+            Err(_) => Err(out()),
         }
     }
 
@@ -535,6 +531,18 @@ mod tests {
         assert_eq!(berlin.instant(skipped).unwrap().to_string(), "2024-03-31T01:30:00Z");
         let twice = LocalTime::parse("2024-10-27T02:30:00").unwrap();
         assert_eq!(berlin.instant(twice).unwrap().to_string(), "2024-10-27T00:30:00Z");
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_told_as_it_was_asked() {
+        let date = NaiveDate::from_ymd_opt(1960, 1, 1).unwrap();
+        let error = Zone::UTC.end_of_day(date).unwrap_err();
+        assert_eq!(error.to_string(), "\"1960-01-01\" is outside the years 1970 to 9999");
+        let local = LocalTime::parse("1969-12-31T23:59:59.5").unwrap();
+        let error = Zone::UTC.instant(local).unwrap_err();
+        assert_eq!(error.to_string(), "\"1969-12-31T23:59:59.500\" is outside the years 1970 to 9999");
+        let last = NaiveDate::from_ymd_opt(9_999, 12, 31).unwrap();
+        assert_eq!(Zone::UTC.end_of_day(last).unwrap(), Timestamp::MAX);
     }
 
     proptest! {
