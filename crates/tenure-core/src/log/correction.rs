@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{EventView, Kind};
-use crate::id::{Customer, CustomerId, CustomerKey, EventId};
+use crate::id::{Customer, CustomerId, CustomerKey, EventId, Table};
 
 /// The corrections of a log, resolved.
 ///
@@ -21,10 +21,12 @@ pub struct Corrections {
     /// The void facts: id and recorded customer to target.
     voids: BTreeMap<(EventId, CustomerId), EventId>,
     /// What they take back: target and customer.
-    voided: BTreeSet<(EventId, CustomerId)>,
+    voided: Table<(EventId, CustomerId), ()>,
     merges: BTreeMap<EventId, Merge>,
+    /// Every customer that a merge is recorded of, to its merges, in force or not.
+    merges_of: BTreeMap<CustomerId, BTreeSet<EventId>>,
     /// Every customer of a person of several, to its representative.
-    representative: BTreeMap<CustomerId, CustomerId>,
+    representative: Table<CustomerId, CustomerId>,
     /// Every representative of several, to all members.
     members: BTreeMap<CustomerId, Vec<CustomerId>>,
     /// External keys of those that merges name.
@@ -59,7 +61,7 @@ impl Corrections {
         if self.voids.insert((fact.id, fact.customer), target).is_some() {
             return Vec::new();
         }
-        if !self.voided.insert((target, fact.customer)) {
+        if self.voided.insert((target, fact.customer), ()).is_some() {
             return Vec::new();
         }
         match self.merges.get(&target) {
@@ -82,6 +84,7 @@ impl Corrections {
         }
         let merge = Merge { survivor: fact.customer, other: other.id() };
         self.merges.insert(fact.id, merge);
+        self.merges_of.entry(fact.customer).or_default().insert(fact.id);
         if self.is_voided(fact.id, fact.customer) { Vec::new() } else { self.resolve_around(merge) }
     }
 
@@ -92,14 +95,17 @@ impl Corrections {
             touched.extend(self.members(end));
         }
         for customer in &touched {
-            self.representative.remove(customer);
+            self.representative.swap_remove(customer);
             self.members.remove(customer);
         }
-        let in_force: Vec<Merge> = self
-            .merges
+        // Those of the persons alone: a log may have as many merges as customers.
+        let in_force: Vec<Merge> = touched
             .iter()
-            .filter(|(id, merge)| !self.is_voided(**id, merge.survivor) && touched.contains(&merge.survivor))
-            .map(|(_, merge)| *merge)
+            .flat_map(|survivor| {
+                self.merges_of.get(survivor).into_iter().flatten().map(move |id| (*id, *survivor))
+            })
+            .filter(|(id, survivor)| !self.is_voided(*id, *survivor))
+            .filter_map(|(id, _)| self.merges.get(&id).copied())
             .collect();
         let named: BTreeSet<CustomerId> = in_force.iter().map(|merge| merge.other).collect();
         let mut neighbours: BTreeMap<CustomerId, Vec<CustomerId>> = BTreeMap::new();
@@ -142,7 +148,7 @@ impl Corrections {
 
     /// Whether this fact of this customer was taken back.
     pub fn is_voided(&self, id: EventId, customer: CustomerId) -> bool {
-        !self.voided.is_empty() && self.voided.contains(&(id, customer))
+        self.voided.contains_key(&(id, customer))
     }
 
     /// Whether a fact is folded: it corrects nothing itself and was not taken back.
@@ -152,9 +158,6 @@ impl Corrections {
 
     /// The customer under whom a customer's facts are folded: itself, unless merged.
     pub fn representative(&self, customer: CustomerId) -> CustomerId {
-        if self.representative.is_empty() {
-            return customer;
-        }
         self.representative.get(&customer).copied().unwrap_or(customer)
     }
 
@@ -189,7 +192,10 @@ impl Corrections {
     /// Whether a snapshot of these customers that was taken under `older` corrections still stands.
     pub fn agrees_with(&self, older: &Self, customers: &[CustomerId]) -> bool {
         let of = |corrections: &Self| -> Vec<(EventId, CustomerId)> {
-            corrections.voided.iter().filter(|(_, customer)| customers.contains(customer)).copied().collect()
+            let voided = corrections.voided.keys().filter(|(_, customer)| customers.contains(customer));
+            let mut voided: Vec<_> = voided.copied().collect();
+            voided.sort_unstable();
+            voided
         };
         customers.iter().all(|c| self.members(*c) == older.members(*c)) && of(self) == of(older)
     }
@@ -279,7 +285,14 @@ mod tests {
 
     #[test]
     fn the_order_of_corrections_does_not_matter() {
-        let mut facts = vec![merge(1, 5, 2), merge(2, 2, 9), merge(3, 9, 1), void(4, 2, 2), merge(6, 1, 5)];
+        let mut facts = vec![
+            merge(1, 5, 2),
+            merge(2, 2, 9),
+            merge(3, 9, 1),
+            void(4, 2, 2),
+            merge(6, 1, 5),
+            merge(7, 5, 8),
+        ];
         let forward = resolved(&facts);
         facts.reverse();
         assert_eq!(forward, resolved(&facts));
