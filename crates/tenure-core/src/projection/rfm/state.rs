@@ -58,7 +58,8 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "part of the loop of the fold")]
+    #[inline(always)]
     pub(super) fn add(&mut self, part: &Part, frequency: Frequency) {
         if part.orders > 0 {
             let new_day = self.take_day(part.day);

@@ -147,6 +147,8 @@ pub(super) fn rhythm_words(gaps: u8) -> usize {
 }
 
 /// Takes an instant into a rhythm. A day counts where it is later than the last one that did.
+#[expect(clippy::inline_always, reason = "part of the loop of the fold")]
+#[inline(always)]
 pub(super) fn beat(words: &mut [i64], gaps: u8, zone: Zone, at: Timestamp) {
     let [last, place, ring @ ..] = words else { return };
     let day = i64::from(zone.day(at));
