@@ -1,14 +1,14 @@
 //! Lines of interchange JSON.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tenure_core::{Line, LineError, json};
 
 use crate::error::RowError;
 use crate::row_id::{RowKey, Seen};
 use crate::rows::{Draft, Told};
 
-/// Reads one line; `number` is its place in the file.
-pub(crate) fn read(bytes: &[u8], number: u64, namespace: &str, seen: &mut Seen) -> Result<Draft, RowError> {
+/// The object that a line holds; `number` is its place in the file.
+pub(crate) fn object(bytes: &[u8], number: u64) -> Result<Map<String, Value>, RowError> {
     let text = core::str::from_utf8(bytes)
         .map_err(|error| RowError::Encoding { byte: (error.valid_up_to() as u64).saturating_add(1) })?;
     let value = json::parse(text).map_err(|mut error| {
@@ -17,6 +17,12 @@ pub(crate) fn read(bytes: &[u8], number: u64, namespace: &str, seen: &mut Seen) 
         LineError::Json(error)
     })?;
     let Value::Object(object) = value else { return Err(LineError::Object.into()) };
+    Ok(object)
+}
+
+/// Reads one line; `number` is its place in the file.
+pub(crate) fn read(bytes: &[u8], number: u64, namespace: &str, seen: &mut Seen) -> Result<Draft, RowError> {
+    let object = object(bytes, number)?;
     // A null is as an absent field, as the interchange form says.
     let told = if object.get("id").is_some_and(|id| !id.is_null()) {
         Told::Own

@@ -9,11 +9,12 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 use tenure_core::{
     Context, Currency, Customer, CustomerKey, EventId, FactError, Kind, Line, LineError, Money, OrderLine,
-    Timestamp, Wire, json,
+    Timestamp, Wire,
 };
 
 use crate::csv_row::pseudonym;
 use crate::error::RowError;
+use crate::jsonl;
 use crate::row_id::{RowKey, Seen};
 use crate::rows::{Draft, Told};
 
@@ -43,14 +44,7 @@ pub(crate) fn read(
     seen: &mut Seen,
     pairs: &mut HashSet<[u8; 16]>,
 ) -> Result<Draft, RowError> {
-    let text = core::str::from_utf8(bytes)
-        .map_err(|error| RowError::Encoding { byte: (error.valid_up_to() as u64).saturating_add(1) })?;
-    let value = json::parse(text).map_err(|mut error| {
-        error.line = usize::try_from(number).unwrap_or(usize::MAX);
-        LineError::Json(error)
-    })?;
-    let Value::Object(message) = value else { return Err(LineError::Object.into()) };
-    let message = Message(message);
+    let message = Message(jsonl::object(bytes, number)?);
 
     let id = message.text("messageId")?;
     let told = if id.is_some() {

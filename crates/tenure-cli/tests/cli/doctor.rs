@@ -4,19 +4,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::{Place, Ran, order};
-
-/// A store of three facts in `s.db`.
-fn three(place: &Place) {
-    let rows: String = ["first", "second", "third"]
-        .iter()
-        .map(|subject| {
-            order("ann", "2024-01-05T00:00:00Z", 100).replace("\"o\"", &format!("\"the-{subject}-order\""))
-        })
-        .collect();
-    place.write("a.jsonl", rows);
-    place.line("import a.jsonl --store s.db");
-}
+use crate::{Place, Ran, three};
 
 /// Runs the doctor where no variable says anything about language or characters.
 fn doctor(place: &Place, line: &str) -> Ran {

@@ -115,6 +115,18 @@ fn order(customer: &str, at: &str, minor: i64) -> String {
     )
 }
 
+/// A store of three facts in `s.db`.
+fn three(place: &Place) {
+    let rows: String = ["first", "second", "third"]
+        .iter()
+        .map(|subject| {
+            order("ann", "2024-01-05T00:00:00Z", 100).replace("\"o\"", &format!("\"the-{subject}-order\""))
+        })
+        .collect();
+    place.write("a.jsonl", rows);
+    place.line("import a.jsonl --store s.db");
+}
+
 /// The digest of all views.
 fn digest(place: &Place, source: &str) -> String {
     place.json(&format!("replay {source}"))["answer"]["digest"].as_str().unwrap().to_owned()

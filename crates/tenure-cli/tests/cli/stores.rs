@@ -1,17 +1,6 @@
 use std::fs;
 
-use crate::{Place, order};
-
-fn three(place: &Place) {
-    let rows: String = ["first", "second", "third"]
-        .iter()
-        .map(|subject| {
-            order("ann", "2024-01-05T00:00:00Z", 100).replace("\"o\"", &format!("\"the-{subject}-order\""))
-        })
-        .collect();
-    place.write("a.jsonl", rows);
-    place.line("import a.jsonl --store s.db");
-}
+use crate::{Place, three};
 
 fn flip(place: &Place, text: &str) {
     let mut bytes = fs::read(place.path("s.db")).unwrap();
