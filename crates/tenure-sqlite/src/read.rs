@@ -3,7 +3,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use tenure_core::log::{Direction, FactBlock, KindSet, KnownAt, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
-use tenure_store::{Head, LogHash, StoreError, StreamPage, Unreadable};
+use tenure_store::{Entries, EntryKey, Head, LogHash, StoreError, StreamPage, Unreadable};
 
 use crate::error::{InStore, Name};
 use crate::row::Decoder;
@@ -200,10 +200,39 @@ impl Reader {
             .of(&self.name)
     }
 
-    pub(crate) fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
-        note(&self.connection, name).of(&self.name)
+    pub(crate) fn entries(&mut self, keys: &[EntryKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.on_snapshot(|reader| {
+            keys.iter().map(|key| entry(&reader.connection, key).of(&reader.name)).collect()
+        })
+    }
+
+    pub(crate) fn scan(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Entries, StoreError> {
+        // An entry whose key is the prefix itself is the first, and nothing is less than it.
+        let (sql, from) = match after {
+            Some(after) if after >= prefix => (SCAN_AFTER, after),
+            _ => (SCAN_FROM, prefix),
+        };
+        let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+        let read = || -> rusqlite::Result<Entries> {
+            let mut rows = self.connection.prepare_cached(sql)?;
+            let rows = rows.query_map((space, from, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let begins = |row: &rusqlite::Result<(Box<[u8]>, Vec<u8>)>| {
+                row.as_ref().map_or(true, |(key, _)| key.starts_with(prefix))
+            };
+            rows.take_while(begins).collect()
+        };
+        read().of(&self.name)
     }
 }
+
+const SCAN_FROM: &str = "SELECT key, value FROM entry WHERE space = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
+const SCAN_AFTER: &str = "SELECT key, value FROM entry WHERE space = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
 
 impl Chain {
     /// Makes sure that it holds the positions of versions `from` to the end of the stream.
@@ -326,10 +355,10 @@ pub(crate) fn find(connection: &Connection) -> rusqlite::Result<CachedStatement<
     connection.prepare_cached("SELECT position FROM fact WHERE id = ?1")
 }
 
-pub(crate) fn note(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+pub(crate) fn entry(connection: &Connection, key: &EntryKey) -> rusqlite::Result<Option<Vec<u8>>> {
     connection
-        .prepare_cached("SELECT value FROM note WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))
+        .prepare_cached("SELECT value FROM entry WHERE space = ?1 AND key = ?2")?
+        .query_row((&key.space, &key.key), |row| row.get(0))
         .optional()
 }
 

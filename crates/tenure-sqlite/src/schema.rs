@@ -6,7 +6,7 @@
 //! stream  version and last position of a customer  one row a customer
 //! kind    names of kinds                           the numbers stay in the file
 //! fact    the log                                  one row a fact, never changed
-//! note    small texts beside the log               one row a name
+//! entry   what is kept beside the log              one row a space and key
 //! ```
 //!
 //! Each fact names the position of its customer's previous fact, and a stream is read along that chain: an index over
@@ -64,7 +64,12 @@ CREATE TABLE fact (
 ) STRICT;
 CREATE UNIQUE INDEX fact_id ON fact (id);
 CREATE INDEX fact_correction ON fact (position) WHERE kind IN (1, 2);
-CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE entry (
+    space TEXT NOT NULL,
+    key BLOB NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (space, key)
+) STRICT, WITHOUT ROWID;
 CREATE TRIGGER fact_is_never_changed BEFORE UPDATE ON fact
     BEGIN SELECT RAISE(ABORT, 'a fact is never changed'); END;
 CREATE TRIGGER fact_is_never_deleted BEFORE DELETE ON fact

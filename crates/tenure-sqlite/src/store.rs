@@ -7,11 +7,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use event_listener::Event;
 use futures_channel::oneshot;
 use rusqlite::Connection;
 use tenure_core::log::{Append, Appended, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
-use tenure_store::{EventStore, Head, StoreError, StreamPage};
+use tenure_store::{Commit, Committed, Entries, EntryKey, EventStore, Head, StoreError, StreamPage};
 
 use crate::error::Name;
 use crate::in_use;
@@ -65,6 +66,7 @@ pub struct SqliteStore {
     jobs: Option<Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     poisoned: Arc<AtomicBool>,
+    commits: Arc<Event>,
 }
 
 #[derive(Debug)]
@@ -114,12 +116,14 @@ impl SqliteStore {
         found_in_use: bool,
     ) -> Result<Self, StoreError> {
         let poisoned = Arc::new(AtomicBool::new(false));
+        let commits = Arc::<Event>::default();
         let (jobs, waiting) = channel();
         let writer = Writer {
             reader,
             name: name.clone(),
             clock: Arc::clone(&options.clock),
             poisoned: Arc::clone(&poisoned),
+            commits: Arc::clone(&commits),
             known: None,
             found_in_use,
             commit: writer::commit,
@@ -128,7 +132,7 @@ impl SqliteStore {
             .name("tenure-sqlite".into())
             .spawn(move || writer.work(&waiting))
             .map_err(StoreError::backend)?;
-        Ok(Self { name, options, source, jobs: Some(jobs), writer: Some(thread), poisoned })
+        Ok(Self { name, options, source, jobs: Some(jobs), writer: Some(thread), poisoned, commits })
     }
 
     /// The file of the store; none for one in memory.
@@ -175,20 +179,6 @@ impl SqliteStore {
     fn connect(&self, path: &Path) -> Result<Connection, StoreError> {
         open::reader(path, &self.options, &self.name)
     }
-
-    async fn ask<T>(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
-    ) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job(reply)).is_ok());
-        match (sent, answer.await) {
-            (true, Ok(answer)) => answer,
-            // The writer is gone, which only a panic can do; what it was about to do is unknown, so it is as after a
-            // failed commit.
-            _ => Err(StoreError::Poisoned),
-        }
-    }
 }
 
 impl Drop for SqliteStore {
@@ -210,8 +200,8 @@ impl Drop for SqliteStore {
 
 impl EventStore for SqliteStore {
     async fn append(&self, append: Append) -> Result<Appended, StoreError> {
-        let encoded = Encoded::all(append.events());
-        self.ask(|reply| Job::Append { append, encoded, reply }).await
+        // What has facts is answered with their places.
+        self.commit(append.into()).await?.ok_or(StoreError::Poisoned)
     }
 
     async fn read(&self, read: &Read) -> Result<Page, StoreError> {
@@ -235,12 +225,33 @@ impl EventStore for SqliteStore {
         self.with_reader(|reader| reader.known(ids))
     }
 
-    async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
-        self.with_reader(|reader| reader.note(name))
+    async fn entries(&self, keys: &[EntryKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.with_reader(|reader| reader.entries(keys))
     }
 
-    async fn put_note(&self, name: &str, expected: Option<&str>, value: &str) -> Result<(), StoreError> {
-        let (name, expected, value) = (name.to_owned(), expected.map(str::to_owned), value.to_owned());
-        self.ask(|reply| Job::Note { name, expected, value, reply }).await
+    async fn scan(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Entries, StoreError> {
+        self.with_reader(|reader| reader.scan(space, prefix, after, limit))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let encoded = commit.facts().map(|append| Encoded::all(append.events())).unwrap_or_default();
+        let (reply, answer) = oneshot::channel();
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Job { commit, encoded, reply }).is_ok());
+        match (sent, answer.await) {
+            (true, Ok(answer)) => answer,
+            // The writer is gone, which only a panic can do; what it was about to do is unknown, so it is as after a
+            // failed commit.
+            _ => Err(StoreError::Poisoned),
+        }
+    }
+
+    fn committed(&self) -> impl Future<Output = ()> + Send {
+        self.commits.listen()
     }
 }

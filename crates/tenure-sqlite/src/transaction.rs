@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
 use tenure_core::log::{Append, Decision, Found};
-use tenure_core::{CustomerId, Event, EventId, Timestamp, Version};
-use tenure_store::StoreError;
+use tenure_core::{CustomerId, Event, EventId, Position, Timestamp, Version};
+use tenure_store::{Commit, StoreError};
 
 use crate::error::{InStore, Name};
 use crate::kinds::Kinds;
 use crate::read::{self, Reader};
 use crate::row::{self, Decoder, Encoded, Place};
 use crate::schema::INSERT_FACT;
+use crate::writer::Job;
 
 /// Customers whose place is remembered; beyond it all are forgotten and looked up again (about 12 MB).
 const REMEMBERED_STREAMS: usize = 1 << 18;
@@ -116,7 +117,14 @@ pub(crate) struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    pub(crate) fn decide(&mut self, append: &Append) -> Result<Vec<Decision>, StoreError> {
+    /// Checks what a commit expects and decides about its facts; none if it has none.
+    pub(crate) fn decide(&mut self, commit: &Commit) -> Result<Option<Vec<Decision>>, StoreError> {
+        let head = Position(self.known.position.unsigned_abs());
+        commit.check(head, |key| read::entry(self.connection, key).of(self.name))?;
+        commit.facts().map(|append| self.decide_append(append)).transpose()
+    }
+
+    fn decide_append(&mut self, append: &Append) -> Result<Vec<Decision>, StoreError> {
         let Self { connection, decoder, name, known, .. } = self;
         let greatest = known.greatest;
         let mut find = read::find(connection).of(name)?;
@@ -141,7 +149,34 @@ impl Transaction<'_> {
         Ok(append.decide(find, version)??)
     }
 
+    /// Writes what is new of a commit.
     pub(crate) fn insert(
+        &mut self,
+        job: &Job,
+        decisions: &[Decision],
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        if let Some(append) = job.commit.facts() {
+            self.insert_facts(append.events(), &job.encoded, decisions, now)?;
+        }
+        for (key, value) in job.commit.writes() {
+            match value {
+                Some(value) => self
+                    .connection
+                    .prepare_cached(
+                        "INSERT INTO entry VALUES (?1, ?2, ?3) ON CONFLICT (space, key) DO UPDATE SET value = ?3",
+                    )?
+                    .execute((&key.space, &key.key, value))?,
+                None => self
+                    .connection
+                    .prepare_cached("DELETE FROM entry WHERE space = ?1 AND key = ?2")?
+                    .execute((&key.space, &key.key))?,
+            };
+        }
+        Ok(())
+    }
+
+    fn insert_facts(
         &mut self,
         events: &[Event],
         encoded: &[Encoded],

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use event_listener::Event;
 use futures_channel::oneshot;
 use rusqlite::{Connection, ErrorCode};
 use tenure_core::Position;
-use tenure_core::log::{Append, Appended};
-use tenure_store::{Clock, StoreError};
+use tenure_core::log::Appended;
+use tenure_store::{Clock, Commit, Committed, StoreError};
 
 use crate::error::{Name, Shared};
 use crate::in_use;
@@ -17,54 +18,26 @@ use crate::read::{self, Reader, run};
 use crate::row::{Decoder, Encoded};
 use crate::transaction::{Known, Transaction};
 
-/// Facts of one commit at most; an append that is larger is a commit of its own.
-const GROUPED_FACTS: usize = 16_384;
+/// Facts and entries of one transaction at most; a commit that is larger has one of its own.
+const GROUPED: usize = 16_384;
 
 /// What the writer is asked for.
 #[derive(Debug)]
-pub(crate) enum Job {
-    Append { append: Append, encoded: Vec<Encoded>, reply: Reply<Appended> },
-    Note { name: String, expected: Option<String>, value: String, reply: Reply<()> },
+pub(crate) struct Job {
+    pub(crate) commit: Commit,
+    /// Of the facts of the commit.
+    pub(crate) encoded: Vec<Encoded>,
+    pub(crate) reply: oneshot::Sender<Result<Committed, StoreError>>,
 }
-
-type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 impl Job {
-    fn facts(&self) -> usize {
-        match self {
-            Self::Append { encoded, .. } => encoded.len(),
-            Self::Note { .. } => 1,
-        }
+    fn size(&self) -> usize {
+        self.encoded.len().saturating_add(self.commit.writes().len())
     }
 
-    fn refuse(self, error: StoreError) {
+    fn answer(self, answer: Result<Committed, StoreError>) {
         // Who does not wait any more does not want to know.
-        match self {
-            Self::Append { reply, .. } => mem::drop(reply.send(Err(error))),
-            Self::Note { reply, .. } => mem::drop(reply.send(Err(error))),
-        }
-    }
-}
-
-/// A decided job, whose answer waits for the commit.
-enum Answer {
-    Append(Reply<Appended>, Result<Appended, StoreError>),
-    Note(Reply<()>, Result<(), StoreError>),
-}
-
-impl Answer {
-    fn send(self) {
-        match self {
-            Self::Append(reply, answer) => mem::drop(reply.send(answer)),
-            Self::Note(reply, answer) => mem::drop(reply.send(answer)),
-        }
-    }
-
-    fn fail(self, error: StoreError) {
-        match self {
-            Self::Append(reply, _) => mem::drop(reply.send(Err(error))),
-            Self::Note(reply, _) => mem::drop(reply.send(Err(error))),
-        }
+        mem::drop(self.reply.send(answer));
     }
 }
 
@@ -73,6 +46,8 @@ pub(crate) struct Writer {
     pub(crate) name: Name,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) poisoned: Arc<AtomicBool>,
+    /// Rung after every commit.
+    pub(crate) commits: Arc<Event>,
     pub(crate) known: Option<Known>,
     /// Whether the file said when it was opened that somebody writes to it.
     pub(crate) found_in_use: bool,
@@ -97,12 +72,12 @@ impl Writer {
     pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
         let mut held = None;
         while let Some(first) = held.take().or_else(|| jobs.recv().ok()) {
-            let mut facts = first.facts();
+            let mut size = first.size();
             let mut group = vec![first];
-            while facts < GROUPED_FACTS {
+            while size < GROUPED {
                 match jobs.try_recv() {
-                    Ok(job) if facts.saturating_add(job.facts()) <= GROUPED_FACTS => {
-                        facts += job.facts();
+                    Ok(job) if size.saturating_add(job.size()) <= GROUPED => {
+                        size += job.size();
                         group.push(job);
                     }
                     Ok(job) => {
@@ -130,7 +105,7 @@ impl Writer {
     fn group(&mut self, jobs: Vec<Job>) {
         if self.poisoned.load(Ordering::Acquire) {
             for job in jobs {
-                job.refuse(StoreError::Poisoned);
+                job.answer(Err(StoreError::Poisoned));
             }
             return;
         }
@@ -141,7 +116,7 @@ impl Writer {
             self.known = None;
             let error = Arc::new(error);
             for job in jobs {
-                job.refuse(self.shared(&error));
+                job.answer(Err(self.shared(&error)));
             }
             if !connection.is_autocommit() {
                 let _ = run(connection, "ROLLBACK");
@@ -151,7 +126,14 @@ impl Writer {
         let mut answers = Vec::with_capacity(jobs.len());
         let written = self.write(connection, decoder, jobs, &mut answers);
         match written {
-            Ok(()) => answers.into_iter().for_each(Answer::send),
+            Ok(stored) => {
+                for (job, answer) in answers {
+                    job.answer(answer);
+                }
+                if stored {
+                    self.commits.notify(usize::MAX);
+                }
+            }
             Err(failure) => {
                 self.known = None;
                 decoder.forget_kinds();
@@ -170,13 +152,13 @@ impl Writer {
                     in_use::keep_log(connection, true);
                 }
                 let error = Arc::new(error);
-                for answer in answers {
+                for (job, _) in answers {
                     let error = if unknown {
                         StoreError::Unknown(Box::new(Shared(Arc::clone(&error))))
                     } else {
                         self.shared(&error)
                     };
-                    answer.fail(error);
+                    job.answer(Err(error));
                 }
             }
         }
@@ -204,59 +186,44 @@ impl Writer {
         Ok(())
     }
 
+    /// Gives whether anything was stored.
     fn write(
         &mut self,
         connection: &Connection,
         decoder: &mut Decoder,
         jobs: Vec<Job>,
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), Failure> {
+        answers: &mut Vec<(Job, Result<Committed, StoreError>)>,
+    ) -> Result<bool, Failure> {
         let Self { name, clock, known, .. } = self;
-        let Some(known) = known else { return Ok(()) };
+        let Some(known) = known else { return Ok(false) };
         let before = known.position;
         let mut touched = Vec::new();
         let mut changed = false;
         let mut failed = None;
         for job in jobs {
-            match job {
-                Job::Append { append, encoded, reply } => {
-                    let mut transaction =
-                        Transaction { connection, decoder, name, known, touched: &mut touched };
-                    let answer = match transaction.decide(&append) {
-                        Ok(decisions) if failed.is_none() => {
-                            let head = Position(transaction.known.position.unsigned_abs());
-                            let appended = Appended::new(&decisions, head);
-                            failed =
-                                transaction.insert(append.events(), &encoded, &decisions, clock.now()).err();
-                            Ok(appended)
-                        }
-                        Ok(_) => Err(StoreError::Poisoned),
-                        Err(refused) => Err(refused),
-                    };
-                    answers.push(Answer::Append(reply, answer));
+            let mut transaction = Transaction { connection, decoder, name, known, touched: &mut touched };
+            let answer = match transaction.decide(&job.commit) {
+                Ok(decisions) if failed.is_none() => {
+                    let head = Position(transaction.known.position.unsigned_abs());
+                    let committed = decisions.as_ref().map(|decisions| Appended::new(decisions, head));
+                    let written =
+                        transaction.insert(&job, decisions.as_deref().unwrap_or_default(), clock.now());
+                    changed |= !job.commit.writes().is_empty();
+                    failed = written.err();
+                    Ok(committed)
                 }
-                Job::Note { name: note, expected, value, reply } => {
-                    let put = put_note(connection, &note, expected.as_deref(), &value);
-                    let answer = match put {
-                        Ok(answer) => {
-                            changed |= answer.is_ok();
-                            answer
-                        }
-                        Err(error) => {
-                            failed = failed.or(Some(error));
-                            Ok(())
-                        }
-                    };
-                    answers.push(Answer::Note(reply, answer));
-                }
-            }
+                // The whole group fails, whatever is answered here.
+                Ok(_) => Err(StoreError::Poisoned),
+                Err(refused) => Err(refused),
+            };
+            answers.push((job, answer));
         }
         if let Some(error) = failed {
             return Err(Failure::Nothing(error));
         }
         if known.position == before && !changed {
             // Nothing to wait for.
-            return run(connection, "ROLLBACK").map_err(Failure::Nothing);
+            return run(connection, "ROLLBACK").map_err(Failure::Nothing).map(|()| false);
         }
         known.finish(connection, touched).map_err(Failure::Nothing)?;
         let new_mark = !known.marked && in_use::mark(connection, true).map_err(Failure::Nothing)?;
@@ -271,26 +238,8 @@ impl Writer {
         if new_mark {
             in_use::settle(connection);
         }
-        Ok(())
+        Ok(true)
     }
-}
-
-/// The inner result is the caller's answer, the outer one the database's.
-fn put_note(
-    connection: &Connection,
-    name: &str,
-    expected: Option<&str>,
-    value: &str,
-) -> rusqlite::Result<Result<(), StoreError>> {
-    let actual = read::note(connection, name)?;
-    if actual.as_deref() != expected {
-        let actual = actual.map(Into::into);
-        return Ok(Err(StoreError::NoteChanged { name: name.into(), actual }));
-    }
-    connection
-        .prepare_cached("INSERT INTO note VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
-        .execute((name, value))?;
-    Ok(Ok(()))
 }
 
 #[cfg(test)]
@@ -300,16 +249,18 @@ mod tests {
     use std::thread;
 
     use rusqlite::ffi;
-    use tenure_core::{Customer, CustomerEvent, Event, EventId, Timestamp, Version};
+    use tenure_core::log::Append;
+    use tenure_core::{Customer, CustomerEvent, EventId, Timestamp, Version};
     use tenure_store::ManualClock;
 
     use super::*;
     use crate::open;
     use crate::options::Options;
 
-    fn fact(n: u8) -> Event {
+    fn fact(n: u8) -> tenure_core::Event {
         let ann = Customer::parse("ann", "shop").unwrap();
-        Event::new(EventId::from_bytes([n; 16]), ann, Timestamp::MIN, CustomerEvent::SignedUp {}).unwrap()
+        tenure_core::Event::new(EventId::from_bytes([n; 16]), ann, Timestamp::MIN, CustomerEvent::SignedUp {})
+            .unwrap()
     }
 
     fn failing(code: i32) -> rusqlite::Error {
@@ -324,20 +275,25 @@ mod tests {
             name,
             clock: Arc::new(ManualClock::new(Timestamp::MIN)),
             poisoned: Arc::default(),
+            commits: Arc::default(),
             known: None,
             found_in_use: false,
             commit,
         }
     }
 
-    fn append(n: u8) -> (Job, oneshot::Receiver<Result<Appended, StoreError>>) {
-        let (reply, answer) = oneshot::channel();
-        let append = Append::new(vec![fact(n)]);
-        (Job::Append { encoded: Encoded::all(append.events()), append, reply }, answer)
+    fn job(append: Append, reply: oneshot::Sender<Result<Committed, StoreError>>) -> Job {
+        Job { encoded: Encoded::all(append.events()), commit: append.into(), reply }
     }
 
-    fn answer_of(answer: oneshot::Receiver<Result<Appended, StoreError>>) -> Result<Appended, StoreError> {
-        pollster::block_on(answer).unwrap()
+    fn append(n: u8) -> (Job, oneshot::Receiver<Result<Committed, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        let append = Append::new(vec![fact(n)]);
+        (job(append, reply), answer)
+    }
+
+    fn answer_of(answer: oneshot::Receiver<Result<Committed, StoreError>>) -> Result<Appended, StoreError> {
+        pollster::block_on(answer).unwrap().map(Option::unwrap)
     }
 
     /// After a failed sync nothing that the handle says can be believed: what was being stored is unknown, what comes
@@ -399,7 +355,7 @@ mod tests {
         let (reply, refused_answer) = oneshot::channel();
         let expected = tenure_core::log::Expected::Exact(Version(7));
         let refused = Append::new(vec![fact(2)]).expect(fact(2).customer().id(), expected);
-        let refused = Job::Append { encoded: Encoded::all(refused.events()), append: refused, reply };
+        let refused = job(refused, reply);
         let (third, third_answer) = append(3);
         for job in [first, refused, third] {
             jobs.send(job).unwrap();
@@ -422,12 +378,11 @@ mod tests {
         writer.commit = commit;
         let ann = Customer::parse("ann", "shop").unwrap();
         let tag = CustomerEvent::TagAdded { tag: "a".into() };
-        let other = Event::new(EventId::from_bytes([9; 16]), ann, Timestamp::MIN, tag).unwrap();
+        let other = tenure_core::Event::new(EventId::from_bytes([9; 16]), ann, Timestamp::MIN, tag).unwrap();
         let append = Append::new(vec![other.clone()]);
         for already in [false, true] {
             let (reply, answer) = oneshot::channel();
-            let encoded = Encoded::all(append.events());
-            writer.group(vec![Job::Append { append: append.clone(), encoded, reply }]);
+            writer.group(vec![job(append.clone(), reply)]);
             assert_eq!(answer_of(answer).unwrap().already_stored(), already);
         }
     }

@@ -7,6 +7,7 @@ use tenure_core::log::{Append, Appended, FactBlock, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
 
 use crate::StoreError;
+use crate::entry::{Commit, Committed, Entries, EntryKey};
 
 /// One log: facts in, pages out. A handle names one log, so no call takes a tenant and none can forget it.
 ///
@@ -74,67 +75,137 @@ pub trait EventStore: Send + Sync {
         ids: &[EventId],
     ) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send;
 
+    /// What stands under these keys, in the order asked; none where there is no such entry. All is seen at one instant.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn entries(
+        &self,
+        keys: &[EntryKey],
+    ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, StoreError>> + Send;
+
+    /// The entries of a space whose keys begin with `prefix` and are greater than `after`, at most `limit` (at least
+    /// 1), in the order of keys. Fewer than asked for, and only then, are the last.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn scan(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Entries, StoreError>> + Send;
+
+    /// Writes facts and entries in one transaction, if what is expected of head and entries holds. Durable, as far as
+    /// the store promises, when the future is ready.
+    ///
+    /// # Errors
+    /// [`StoreError::EntryChanged`] and [`StoreError::HeadMoved`] if an expectation does not hold, else as
+    /// [`append`](Self::append); in each case nothing was written, except that after [`StoreError::Unknown`] the
+    /// entries have to be read again.
+    fn commit(&self, commit: Commit) -> impl Future<Output = Result<Committed, StoreError>> + Send;
+
+    /// Ready after the next commit that this handle hears of, its own or another's. A wake-up and no more: it may come
+    /// for nothing, and it may never come, so whoever waits looks again after a while all the same. Commits are heard
+    /// from the call on and not only when the future is polled.
+    fn committed(&self) -> impl Future<Output = ()> + Send {
+        core::future::pending()
+    }
+
     /// A small text kept beside the log: what an import under a batch key was read with. Not a fact, not replayed.
     ///
     /// # Errors
     /// If the store fails.
-    fn note(&self, name: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
+    fn note(&self, name: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send {
+        async move {
+            let [value] = <[_; 1]>::try_from(self.entries(&[note(name)]).await?).unwrap_or_default();
+            Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+        }
+    }
 
     /// Writes a note if it is still what was expected (none: does not exist yet).
     ///
     /// # Errors
-    /// [`StoreError::NoteChanged`] with what it is; nothing was written.
-    fn put_note(
-        &self,
-        name: &str,
-        expected: Option<&str>,
-        value: &str,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// A handle that is shared is the handle.
-impl<S: EventStore> EventStore for Arc<S> {
-    fn append(&self, append: Append) -> impl Future<Output = Result<Appended, StoreError>> + Send {
-        (**self).append(append)
-    }
-
-    fn read(&self, read: &Read) -> impl Future<Output = Result<Page, StoreError>> + Send {
-        (**self).read(read)
-    }
-
-    fn read_stream(
-        &self,
-        customer: CustomerId,
-        after: Version,
-        limit: usize,
-    ) -> impl Future<Output = Result<StreamPage, StoreError>> + Send {
-        (**self).read_stream(customer, after, limit)
-    }
-
-    fn head(&self) -> impl Future<Output = Result<Head, StoreError>> + Send {
-        (**self).head()
-    }
-
-    fn known(
-        &self,
-        ids: &[EventId],
-    ) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send {
-        (**self).known(ids)
-    }
-
-    fn note(&self, name: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send {
-        (**self).note(name)
-    }
-
+    /// [`StoreError::EntryChanged`] with what it is; nothing was written.
     fn put_note(
         &self,
         name: &str,
         expected: Option<&str>,
         value: &str,
     ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        (**self).put_note(name, expected, value)
+        let expected = expected.map(|text| text.as_bytes().to_vec());
+        let commit = Commit::new().expect(note(name), expected).put(note(name), value.as_bytes());
+        async move { self.commit(commit).await.map(drop) }
     }
 }
+
+/// Where a note is kept.
+fn note(name: &str) -> EntryKey {
+    EntryKey::new("note", name.as_bytes())
+}
+
+macro_rules! shared {
+    ($shared:ty) => {
+        /// A handle that is shared is the handle.
+        impl<S: EventStore> EventStore for $shared {
+            fn append(&self, append: Append) -> impl Future<Output = Result<Appended, StoreError>> + Send {
+                (**self).append(append)
+            }
+
+            fn read(&self, read: &Read) -> impl Future<Output = Result<Page, StoreError>> + Send {
+                (**self).read(read)
+            }
+
+            fn read_stream(
+                &self,
+                customer: CustomerId,
+                after: Version,
+                limit: usize,
+            ) -> impl Future<Output = Result<StreamPage, StoreError>> + Send {
+                (**self).read_stream(customer, after, limit)
+            }
+
+            fn head(&self) -> impl Future<Output = Result<Head, StoreError>> + Send {
+                (**self).head()
+            }
+
+            fn known(
+                &self,
+                ids: &[EventId],
+            ) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send {
+                (**self).known(ids)
+            }
+
+            fn entries(
+                &self,
+                keys: &[EntryKey],
+            ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, StoreError>> + Send {
+                (**self).entries(keys)
+            }
+
+            fn scan(
+                &self,
+                space: &str,
+                prefix: &[u8],
+                after: Option<&[u8]>,
+                limit: usize,
+            ) -> impl Future<Output = Result<Entries, StoreError>> + Send {
+                (**self).scan(space, prefix, after, limit)
+            }
+
+            fn commit(&self, commit: Commit) -> impl Future<Output = Result<Committed, StoreError>> + Send {
+                (**self).commit(commit)
+            }
+
+            fn committed(&self) -> impl Future<Output = ()> + Send {
+                (**self).committed()
+            }
+        }
+    };
+}
+shared!(Arc<S>);
+shared!(&S);
 
 /// Some of a customer's facts.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use tenure_core::log::AppendError;
 use tenure_core::{FactError, Position, Version};
 
+use crate::EntryKey;
+
 /// An error of somebody else's library, kept as a source.
 pub type Source = Box<dyn core::error::Error + Send + Sync>;
 
@@ -29,13 +31,31 @@ pub enum StoreError {
         /// What is wrong with it.
         source: Unreadable,
     },
-    /// The note is not what was expected. **What to do:** read it again and decide again.
-    #[error("the note \"{name}\" is {}, not what was expected", shown(actual.as_deref()))]
-    NoteChanged {
-        /// Which note.
-        name: Box<str>,
-        /// What it is; none if there is no such note.
-        actual: Option<Box<str>>,
+    /// An entry is not what was expected; nothing was written. **What to do:** read it again and decide again.
+    #[error("the entry {key} is {}, not what was expected", shown(actual.as_deref()))]
+    EntryChanged {
+        /// Which entry.
+        key: EntryKey,
+        /// What it is; none if there is no such entry.
+        actual: Option<Vec<u8>>,
+    },
+    /// The log does not end where it was expected to; nothing was written. **What to do:** take in the new facts and
+    /// decide again.
+    #[error("the log ends at position {actual}, the commit expected {expected}")]
+    HeadMoved {
+        /// Where it was expected to end.
+        expected: Position,
+        /// Where it ends.
+        actual: Position,
+    },
+    /// A checkpoint lies behind the end of the log: it belongs to another log, or the log was restored from an older
+    /// backup. **What to do:** find out which, and begin anew at position 0.
+    #[error("the checkpoint {at} lies behind the end of the log, {head}")]
+    BeyondHead {
+        /// The checkpoint.
+        at: Position,
+        /// Where the log ends.
+        head: Position,
     },
     /// Somebody else held the store for longer than the time-out. **What to do:** try again, or find out who writes.
     #[error("{} is in use by another writer", file.display())]
@@ -108,7 +128,7 @@ impl StoreError {
     pub const fn is_conflict(&self) -> bool {
         match self {
             Self::Refused(refused) => refused.is_conflict(),
-            Self::NoteChanged { .. } => true,
+            Self::EntryChanged { .. } | Self::HeadMoved { .. } => true,
             _ => false,
         }
     }
@@ -122,8 +142,11 @@ impl StoreError {
     /// What to do, in a sentence for people; none where the message says it all.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Refused(AppendError::Version { .. }) | Self::NoteChanged { .. } => {
-                Some("somebody else was first: read again, decide again, retry")
+            Self::Refused(AppendError::Version { .. })
+            | Self::EntryChanged { .. }
+            | Self::HeadMoved { .. } => Some("somebody else was first: read again, decide again, retry"),
+            Self::BeyondHead { .. } => {
+                Some("the log is another one or an older backup: find out which, or begin anew at position 0")
             }
             Self::Refused(AppendError::PartlyKnown { .. }) => {
                 Some("append the unknown facts alone, or without expectations")
@@ -176,8 +199,9 @@ pub enum Unreadable {
     },
 }
 
-fn shown(actual: Option<&str>) -> String {
-    actual.map_or_else(|| "missing".into(), |text| format!("\"{}\"", text.escape_debug()))
+/// An entry may hold anything, so only its size is shown.
+fn shown(actual: Option<&[u8]>) -> String {
+    actual.map_or_else(|| "missing".into(), |value| format!("of {} bytes", value.len()))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //!
 //! - [`EventStore`] is the contract, [`StoreError`] what goes wrong and what to do about it.
 //! - [`Engine`] is a store with the present states of all its customers: for services.
+//! - [`Subscription`] follows a log; [`Commit`] writes facts and what is kept beside them in one transaction.
 //! - [`MemoryStore`] is the executable reference; adapters to databases are crates of their own.
 //! - [`replay`], [`replay_serial`] and [`catch_up`] fold what a store holds; one page of 4096 facts a thread is held
 //!   at a time, and up to a million facts while customers with late facts are folded again.
@@ -30,9 +31,12 @@
 mod clock;
 mod contract;
 mod engine;
+mod entry;
 mod error;
+mod kept;
 mod memory;
 mod replay;
+mod subscription;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
@@ -40,9 +44,15 @@ pub use engine::{
     Advanced, Change, ChangeCause, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError, Notice,
     PopulationQuery, Recorded,
 };
+pub use entry::{Commit, Committed, Entries, EntryKey};
 pub use error::{Source, StoreError, Unreadable};
+pub use kept::{
+    Generation, KeptError, Lease, LeaseHeld, ProjectionName, Projector, Rebuild, Switched, generations,
+    live_generation, prune_generations,
+};
 pub use memory::MemoryStore;
-pub use replay::{Progress, ReplayError, catch_up, replay, replay_serial};
+pub use replay::{OnUnreadable, Parked, Progress, ReplayError, catch_up, replay, replay_serial};
+pub use subscription::{Item, Subscription};
 
 #[cfg(test)]
 mod tests {

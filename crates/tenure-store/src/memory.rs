@@ -1,11 +1,14 @@
 //! The store in memory: the core's log behind a lock.
 
+use core::ops::Bound;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use event_listener::Event;
 use tenure_core::log::{Append, Appended, FactBlock, Log, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
 
+use crate::entry::{Commit, Committed, Entries, EntryKey};
 use crate::{Clock, EventStore, Head, StoreError, StreamPage, SystemClock};
 
 /// A log that lives as long as the process: for tests, examples, and questions about a file of events.
@@ -25,12 +28,13 @@ use crate::{Clock, EventStore, Head, StoreError, StreamPage, SystemClock};
 pub struct MemoryStore {
     inner: Mutex<Inner>,
     clock: Arc<dyn Clock>,
+    commits: Event,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     log: Log,
-    notes: BTreeMap<String, String>,
+    entries: BTreeMap<EntryKey, Vec<u8>>,
 }
 
 impl Default for MemoryStore {
@@ -47,7 +51,7 @@ impl MemoryStore {
 
     /// An empty log under a clock.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self { inner: Mutex::default(), clock }
+        Self { inner: Mutex::default(), clock, commits: Event::new() }
     }
 
     /// A copy of the log as it is now.
@@ -64,15 +68,17 @@ impl MemoryStore {
 impl From<Log> for MemoryStore {
     /// A log that was made elsewhere, under the machine's clock.
     fn from(log: Log) -> Self {
-        Self { inner: Mutex::new(Inner { log, notes: BTreeMap::new() }), clock: Arc::new(SystemClock) }
+        let inner = Mutex::new(Inner { log, entries: BTreeMap::new() });
+        Self { inner, clock: Arc::new(SystemClock), commits: Event::new() }
     }
 }
 
 impl EventStore for MemoryStore {
     async fn append(&self, append: Append) -> Result<Appended, StoreError> {
-        let mut inner = self.inner();
         let now = self.clock.now();
-        Ok(inner.log.append(&append, now)?)
+        let appended = self.inner().log.append(&append, now)?;
+        self.commits.notify(usize::MAX);
+        Ok(appended)
     }
 
     async fn read(&self, read: &Read) -> Result<Page, StoreError> {
@@ -99,17 +105,45 @@ impl EventStore for MemoryStore {
         Ok(ids.iter().map(|id| inner.log.find(*id).map(|fact| fact.position)).collect())
     }
 
-    async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.inner().notes.get(name).cloned())
+    async fn entries(&self, keys: &[EntryKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let inner = self.inner();
+        Ok(keys.iter().map(|key| inner.entries.get(key).cloned()).collect())
     }
 
-    async fn put_note(&self, name: &str, expected: Option<&str>, value: &str) -> Result<(), StoreError> {
+    async fn scan(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Entries, StoreError> {
+        let inner = self.inner();
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded(EntryKey::new(space, after)),
+            _ => Bound::Included(EntryKey::new(space, prefix)),
+        };
+        let here = inner.entries.range((from, Bound::Unbounded));
+        let here = here.take_while(|(key, _)| *key.space == *space && key.key.starts_with(prefix));
+        Ok(here.take(limit.max(1)).map(|(key, value)| (key.key.clone(), value.clone())).collect())
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let mut inner = self.inner();
-        let actual = inner.notes.get(name).map(String::as_str);
-        if actual != expected {
-            return Err(StoreError::NoteChanged { name: name.into(), actual: actual.map(Into::into) });
+        let now = self.clock.now();
+        commit.check(inner.log.head(), |key| Ok(inner.entries.get(key).cloned()))?;
+        let appended = commit.append.map(|append| inner.log.append(&append, now)).transpose()?;
+        for (key, value) in commit.writes {
+            match value {
+                Some(value) => inner.entries.insert(key, value),
+                None => inner.entries.remove(&key),
+            };
         }
-        inner.notes.insert(name.into(), value.into());
-        Ok(())
+        drop(inner);
+        self.commits.notify(usize::MAX);
+        Ok(appended)
+    }
+
+    fn committed(&self) -> impl Future<Output = ()> + Send {
+        self.commits.listen()
     }
 }

@@ -9,6 +9,7 @@
 //! works on a customer depends on the customer alone. So the answer is the same bit for bit on any number of threads.
 
 mod refold;
+mod scan;
 
 use core::num::NonZeroUsize;
 use core::ops::ControlFlow;
@@ -18,9 +19,11 @@ use std::thread;
 
 use tenure_core::Position;
 use tenure_core::fold::{Partition, Projection, States};
-use tenure_core::log::{Corrections, Cut, FactBlock, KindSet, Read};
+use tenure_core::log::{Corrections, Cut, FactBlock, KindSet};
 
-pub(crate) use self::refold::stream;
+pub(crate) use self::refold::{stale as refold_stale, stream};
+pub(crate) use self::scan::Scan;
+pub use self::scan::{OnUnreadable, Parked};
 use crate::{EventStore, StoreError};
 
 /// Pages that wait for each thread at most, so that memory stays bounded behind a fast reader.
@@ -127,7 +130,7 @@ pub(crate) async fn catch_up_to<S: EventStore, P: Projection>(
             return Err(ReplayError::Stopped { at: scan.at() });
         }
     }
-    refold::serial(store, states, progress).await
+    refold::serial(store, states, OnUnreadable::Stop, progress).await
 }
 
 /// Folds a whole store on `threads` threads. Blocks the caller; one thread means the caller's alone.
@@ -211,34 +214,6 @@ pub(crate) async fn correcting<S: EventStore>(
         }
     }
     Ok(known)
-}
-
-/// One pass over a store, in pages, up to a position.
-struct Scan {
-    read: Read,
-    head: Position,
-}
-
-impl Scan {
-    const fn new(cut: Cut, from: Position, head: Position) -> Self {
-        Self { read: Read::all().cut(cut).from(from), head }
-    }
-
-    /// The next page; it may hold facts beyond the end. None when all is read.
-    async fn next<S: EventStore>(&mut self, store: &S) -> Result<Option<FactBlock>, StoreError> {
-        if self.read.from >= self.head {
-            return Ok(None);
-        }
-        let page = store.read(&self.read).await?;
-        // A log does not shrink; a store that says so would make this loop for ever.
-        let end = page.is_last(&self.read);
-        self.read.from = if end { self.head } else { page.scanned_to };
-        Ok(Some(page.facts))
-    }
-
-    fn at(&self) -> Position {
-        self.read.from.min(self.head)
-    }
 }
 
 /// Reads once and shows every page to every worker, each on a thread of its own (one worker: on this one).

@@ -100,12 +100,22 @@ impl EventStore for Doors {
         self.inner.known(ids).await
     }
 
-    async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
-        self.inner.note(name).await
+    async fn entries(&self, keys: &[EntryKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.inner.entries(keys).await
     }
 
-    async fn put_note(&self, name: &str, expected: Option<&str>, value: &str) -> Result<(), StoreError> {
-        self.inner.put_note(name, expected, value).await
+    async fn scan(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Entries, StoreError> {
+        self.inner.scan(space, prefix, after, limit).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.inner.commit(commit).await
     }
 }
 

@@ -824,7 +824,7 @@ impl Import<'_> {
     fn unregister(&self) -> Result<(), CliError> {
         let (Some(store), Some((before, with))) = (&self.store, &self.batches) else { return Ok(()) };
         match block_on(store.put_note(BATCHES, Some(with), before.as_deref().unwrap_or("{}"))) {
-            Ok(()) | Err(StoreError::NoteChanged { .. }) => Ok(()),
+            Ok(()) | Err(StoreError::EntryChanged { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -867,7 +867,7 @@ fn register(
         match block_on(store.put_note(BATCHES, note.as_deref(), &with)) {
             Ok(()) => return Ok((others, Some((note, with)))),
             // Another import registered its batch meanwhile.
-            Err(StoreError::NoteChanged { .. }) => {}
+            Err(StoreError::EntryChanged { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }

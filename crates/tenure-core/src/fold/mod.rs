@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
-pub use states::{Aside, Folded, Partition, States};
+pub use states::{Aside, Folded, Known, Partition, States};
 pub use up_to::UpTo;
 
 use crate::event::EventView;

@@ -18,6 +18,17 @@ pub struct Folded<S> {
     pub last: FactKey,
 }
 
+/// What is known of one customer, to be kept elsewhere and [restored](States::restored) from there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Known<'a, S> {
+    /// A person's state under its representative, with the external key where one is known.
+    Folded(&'a Folded<S>, Option<&'a CustomerKey>),
+    /// To be folded again.
+    Stale,
+    /// Nothing: no facts, or they are another customer's with whom this one is one person.
+    Nothing,
+}
+
 /// Some persons apart from all others, taken out by [`States::aside`].
 #[derive(Clone, Debug)]
 pub struct Aside<P: Projection> {
@@ -345,6 +356,48 @@ impl<P: Projection> States<P> {
         key.map_or_else(|| id.into(), |key| key.clone().into())
     }
 
+    /// What is known under a customer's own id.
+    pub fn known(&self, id: CustomerId) -> Known<'_, P::State> {
+        match self.customers.get(&id) {
+            Some(folded) => Known::Folded(folded, self.keys.get(&id).or_else(|| self.corrections.key(id))),
+            None if self.stale.contains(&id) => Known::Stale,
+            None => Known::Nothing,
+        }
+    }
+
+    /// All ids under which [`known`](Self::known) may change when these facts are taken in: asked before they are.
+    pub fn touched_by(&self, facts: &FactBlock, to: Position) -> BTreeSet<CustomerId> {
+        let new = facts.places(self.scanned_to, to).filter_map(|place| facts.get(place));
+        let persons = new.flat_map(|fact| self.corrections.concerned(&fact.event));
+        persons.flat_map(|person| self.corrections.members(person)).collect()
+    }
+
+    /// These states as they were kept when the log was taken in up to a position: a customer's id with the state, or
+    /// none for one who has to be folded again, and the external key. The corrections up to that position come first, by
+    /// [`with_corrections`](Self::with_corrections).
+    ///
+    /// # Laws
+    /// What was kept later than that position of some customers does no harm: their facts behind it are not new to their
+    /// states, so they become stale and are folded again.
+    #[must_use]
+    pub fn restored(
+        mut self,
+        at: Position,
+        rows: impl IntoIterator<Item = (CustomerId, Option<Folded<P::State>>, Option<CustomerKey>)>,
+    ) -> Self {
+        for (id, folded, key) in rows {
+            match folded {
+                Some(folded) => drop(self.customers.insert(id, folded)),
+                None => drop(self.stale.insert(id)),
+            }
+            if let Some(key) = key {
+                self.keys.insert(id, key);
+            }
+        }
+        self.scanned_to = at;
+        self
+    }
+
     /// The persons whom these facts may concern, apart from all others: what is known of them, to take the facts in
     /// while everybody else reads on. [`Self::adopt`] puts the outcome in the place of what was known.
     pub fn aside(&self, facts: &FactBlock) -> Aside<P>
@@ -355,13 +408,14 @@ impl<P: Projection> States<P> {
         let persons: BTreeSet<CustomerId> =
             new.flat_map(|fact| self.corrections.concerned(&fact.event)).collect();
         let known = persons.iter().filter_map(|person| Some((*person, self.customers.get(person)?.clone())));
+        let keys = persons.iter().filter_map(|person| Some((*person, self.keys.get(person)?.clone())));
         let states = Self {
             projection: self.projection.clone(),
             cut: self.cut,
             partition: self.partition,
             corrections: Arc::clone(&self.corrections),
             customers: known.collect(),
-            keys: Table::default(),
+            keys: keys.collect(),
             stale: BTreeSet::new(),
             scanned_to: self.scanned_to,
         };

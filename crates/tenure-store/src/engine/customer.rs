@@ -152,7 +152,7 @@ impl<'e, S: EventStore> CustomerQuery<'e, S> {
         let person = corrections.representative(self.customer);
         let mut histories = Vec::new();
         for member in corrections.members(person) {
-            histories.extend(replay::stream(&inner.store, member).await?);
+            histories.extend(replay::stream(&inner.store, member, crate::OnUnreadable::Stop).await?);
         }
         let mut states = States::new(projection, self.cut).with_corrections(corrections);
         states.scanned(scanned_to);

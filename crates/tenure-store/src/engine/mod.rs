@@ -348,7 +348,7 @@ impl<S: EventStore> Engine<S> {
             for group in core::mem::take(&mut taken.groups) {
                 let mut histories = Vec::new();
                 for customer in &group {
-                    histories.extend(replay::stream(store, *customer).await?);
+                    histories.extend(replay::stream(store, *customer, crate::OnUnreadable::Stop).await?);
                 }
                 taken.refold(&self.0.live(), &group, &histories);
             }

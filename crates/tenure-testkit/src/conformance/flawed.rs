@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tenure_core::log::{Append, AppendError, Appended, Direction, Expected, FactBlock, Log, Page, Read};
 use tenure_core::{CustomerId, CustomerKey, EventId, Position, RecordedView, Timestamp, Version};
-use tenure_store::{Clock, EventStore, Head, MemoryStore, StoreError, StreamPage, Unreadable};
+use tenure_store::{
+    Clock, Commit, Committed, Entries, EntryKey, EventStore, Head, MemoryStore, StoreError, StreamPage,
+    Unreadable,
+};
 
 use super::Adapter;
 
@@ -49,8 +52,12 @@ pub enum Flaw {
     OffByOnePage,
     /// Two logs share one table.
     SharedTable,
-    /// Notes are overwritten whatever is expected.
-    NotesAreOverwritten,
+    /// Entries are overwritten whatever is expected.
+    EntriesAreOverwritten,
+    /// Entries are written in a transaction of their own, before the facts.
+    EntriesWithoutFacts,
+    /// A scan goes on behind its prefix.
+    PrefixIsForgotten,
     /// Each fact of a batch is committed alone.
     FactByFact,
 }
@@ -75,7 +82,9 @@ impl Flaw {
         (Self::ContentIsNotCompared, "r13_an_id_with_other_content_is_refused"),
         (Self::OffByOnePage, "r27_any_size_of_page_gives_the_same_list"),
         (Self::SharedTable, "r35_two_logs_never_see_each_other"),
-        (Self::NotesAreOverwritten, "notes_are_compared_and_set"),
+        (Self::EntriesAreOverwritten, "entries_are_compared_and_set"),
+        (Self::EntriesWithoutFacts, "entries_and_facts_are_written_together"),
+        (Self::PrefixIsForgotten, "entries_are_scanned_in_the_order_of_bytes"),
         (Self::FactByFact, "r32_a_read_during_appends_is_a_prefix"),
     ];
 }
@@ -351,15 +360,45 @@ impl EventStore for Flawed {
         Ok(known.into_iter().map(|known| known.map(|position| self.outside(position))).collect())
     }
 
-    async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
-        self.inner.note(name).await
+    async fn entries(&self, keys: &[EntryKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.inner.entries(keys).await
     }
 
-    async fn put_note(&self, name: &str, expected: Option<&str>, value: &str) -> Result<(), StoreError> {
-        if self.is(Flaw::NotesAreOverwritten) {
-            let now = self.inner.note(name).await?;
-            return self.inner.put_note(name, now.as_deref(), value).await;
+    async fn scan(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Entries, StoreError> {
+        if self.is(Flaw::PrefixIsForgotten) && after.is_some() {
+            return self.inner.scan(space, &[], after, limit).await;
         }
-        self.inner.put_note(name, expected, value).await
+        self.inner.scan(space, prefix, after, limit).await
     }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        if self.is(Flaw::EntriesAreOverwritten) {
+            return self.inner.commit(entries_of(&commit)).await;
+        }
+        if self.is(Flaw::EntriesWithoutFacts)
+            && let Some(append) = commit.facts()
+        {
+            self.inner.commit(entries_of(&commit)).await?;
+            return self.inner.append(append.clone()).await.map(Some);
+        }
+        self.inner.commit(commit).await
+    }
+
+    fn committed(&self) -> impl Future<Output = ()> + Send {
+        self.inner.committed()
+    }
+}
+
+/// What a commit writes beside the log, whatever it expects.
+fn entries_of(commit: &Commit) -> Commit {
+    commit.writes().iter().fold(Commit::new(), |entries, (key, value)| match value {
+        Some(value) => entries.put(key.clone(), value.clone()),
+        None => entries.remove(key.clone()),
+    })
 }

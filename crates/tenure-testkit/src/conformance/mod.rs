@@ -13,17 +13,24 @@
 //! In the `tests/` of an adapter: `tenure_testkit::store_conformance!(|clock| MemoryStore::with_clock(clock));`
 
 mod append;
+mod entry;
 mod facts;
+mod failing;
 mod flawed;
 mod order;
+mod project;
 mod read;
+mod subscribe;
 
 use std::sync::Arc;
 
 pub use append::*;
+pub use entry::*;
 pub use flawed::{Flaw, Flawed};
 pub use order::*;
+pub use project::*;
 pub use read::*;
+pub use subscribe::*;
 use tenure_core::{Position, Timestamp};
 use tenure_store::{Clock, EventStore, ManualClock};
 
@@ -160,10 +167,26 @@ macro_rules! __store_rules {
             r33_cuts_in_time_are_those_of_a_naive_model
             r34_an_unreadable_fact_is_named_and_ends_nothing
             r35_two_logs_never_see_each_other
+            r36_a_subscription_goes_from_the_past_to_the_present_without_a_seam
+            r37_each_catch_up_is_told_once
+            r38_a_subscription_needs_no_notification
+            r39_a_slow_consumer_holds_one_page
+            r40_a_subscription_outlives_its_store
+            r41_a_checkpoint_beyond_the_head_is_refused
+            r42_states_and_checkpoint_are_written_together
+            r43_of_two_runners_one_keeps_each_step
+            r44_an_unreadable_fact_stops_or_is_parked
+            r45_a_rebuild_during_appends_equals_an_offline_fold
+            r46_a_cancelled_rebuild_goes_on
+            r47_a_switch_is_atomic_and_can_be_taken_back
+            r49_a_lease_ends_and_is_taken_over
+            r50_kept_states_and_the_tail_are_the_whole_fold
             r51_old_schemas_are_brought_forward
             r52_unknown_kinds_are_kept
             ids_are_found
-            notes_are_compared_and_set
+            entries_are_compared_and_set
+            entries_and_facts_are_written_together
+            entries_are_scanned_in_the_order_of_bytes
             a_store_that_is_opened_again_is_the_same
         }
     };

@@ -427,38 +427,6 @@ pub fn ids_are_found<A: Adapter>(adapter: &A) -> Outcome {
     Ok(Verdict::Held)
 }
 
-/// A note is written where it is what was expected, and refused with what it is where it is not.
-///
-/// # Errors
-/// How it is broken.
-pub fn notes_are_compared_and_set<A: Adapter>(adapter: &A) -> Outcome {
-    let store = fresh(adapter);
-    let put = |expected: Option<&'static str>, value: &'static str| {
-        pollster::block_on(store.put_note("a note", expected, value))
-    };
-    let stands =
-        |value: Option<&str>| same("note", &pollster::block_on(store.note("a note"))?.as_deref(), &value);
-    stands(None)?;
-    ensure!(
-        matches!(put(Some("x"), "y"), Err(StoreError::NoteChanged { actual: None, .. })),
-        "a missing note changed"
-    );
-    put(None, "one")?;
-    stands(Some("one"))?;
-    let error = put(None, "two").err().ok_or("an existing note was written as a new one")?;
-    ensure!(error.is_conflict(), "{error:?} is no conflict");
-    ensure!(
-        put(Some("other"), "two").is_err(),
-        "a note was overwritten by somebody who expected another one"
-    );
-    stands(Some("one"))?;
-    put(Some("one"), "二")?;
-    stands(Some("二"))?;
-    ensure!(pollster::block_on(store.note("another"))?.is_none(), "a note nobody wrote");
-    same("head", &head(&store)?, &0)?;
-    Ok(Verdict::Held)
-}
-
 /// Facts of several customers and kinds, early and late.
 fn some_history<S: EventStore>(store: &S) -> Result<(), Failure> {
     let mut events = Vec::new();

@@ -1,0 +1,192 @@
+//! Rebuilding: a new generation beside the live one, compared with it, put in its place at once, and taken back.
+
+use core::ops::ControlFlow;
+
+use tenure_core::Position;
+use tenure_core::fold::{Projection, States};
+
+use super::generation::{self, Generation, generations, live_generation};
+use super::projector::Projector;
+use super::{Kept, KeptError, ProjectionName, number};
+use crate::{Commit, EventStore, Progress, StoreError};
+
+/// How often a switch is tried again while the live generation moves on.
+const TRIES: u32 = 100;
+
+/// Entries that one transaction removes at most.
+const REMOVED: usize = 4096;
+
+/// A new generation of a kept projection, built while the live one goes on.
+///
+/// It is written beside the live one, so nobody sees it before it is [put in its place](Self::switch), in one transaction.
+/// What was built when it was interrupted is found again by its policy, and goes on. The generation that was live stays; to
+/// go back is to rebuild under its policy, which finds it, catches up what it has missed, and switches.
+///
+/// # Laws
+/// At every moment one generation is live, whole. A change that the one before has told is not told again, and none is left
+/// out: the new one takes over at exactly its checkpoint.
+///
+/// # Example
+/// ```
+/// use core::ops::ControlFlow::Continue;
+/// use tenure_core::projection::tags::Tags;
+/// use tenure_store::{MemoryStore, Projector, Rebuild, live_generation};
+/// # pollster::block_on(async {
+/// let (store, name) = (MemoryStore::new(), "tags".parse()?);
+/// Projector::open(&store, "tags".parse()?, Tags).await?.catch_up(|_| Continue(())).await?;
+/// let mut rebuild = Rebuild::begin(&store, "tags".parse()?, Tags).await?;
+/// rebuild.catch_up(|_| Continue(())).await?;
+/// let switched = rebuild.switch().await?;
+/// assert_eq!((switched.from, switched.generation.number), (Some(1), 2));
+/// assert_eq!(live_generation(&store, &name).await?.map(|live| live.number), Some(2));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Rebuild<S, P: Projection> {
+    new: Projector<S, P>,
+}
+
+/// What a switch did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switched {
+    /// The generation that was live before; none if this is the first.
+    pub from: Option<u32>,
+    /// The generation that is live now.
+    pub generation: Generation,
+}
+
+impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
+    /// Goes on with the latest generation of this policy that is not live, or begins a new one. To build anew what is live
+    /// under the same policy, too, is to begin a new one.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn begin(store: S, name: ProjectionName, projection: P) -> Result<Self, KeptError> {
+        let fingerprint = projection.fingerprint();
+        loop {
+            let all = generations(&store, &name).await?;
+            let live = live_generation(&store, &name).await?.map(|live| live.number);
+            let unfinished = all.iter().rev().find(|one| one.is_of(fingerprint) && Some(one.number) != live);
+            if let Some(generation) = unfinished {
+                let kept = Kept { name, generation: generation.clone() };
+                return Ok(Self { new: Projector::of(store, kept, projection, false).await? });
+            }
+            let next = all.last().map_or(1, |last| last.number.saturating_add(1));
+            let kept = Kept { generation: Generation::new(next, fingerprint), name: name.clone() };
+            let key = name.generation(next);
+            let create = Commit::new().expect(key.clone(), None).put(key, kept.generation.encode());
+            match store.commit(create).await {
+                Ok(_) => return Ok(Self { new: Projector::of(store, kept, projection, false).await? }),
+                // Somebody else began one at the same time.
+                Err(StoreError::EntryChanged { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes in the log as far as the live generation has, and keeps it now and then, so that it can be stopped at any
+    /// moment and goes on there. Gives where it ended.
+    ///
+    /// `progress` is called after every page with where it is and where it will end.
+    ///
+    /// # Errors
+    /// [`KeptError::Stopped`]; else the store's.
+    pub async fn catch_up(
+        &mut self,
+        progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Position, KeptError> {
+        let to = self.target().await?.1;
+        self.new.catch_up_to(to, progress).await?;
+        Ok(self.new.states().scanned_to())
+    }
+
+    /// The live generation, and how far the new one may go: no further, or what the live one has not told yet would never
+    /// be told.
+    async fn target(&self) -> Result<(Option<Generation>, Position), KeptError> {
+        let live = live_generation(self.new.store(), &self.new.kept().name).await?;
+        let head = self.new.store().head().await?.position;
+        let to = live.as_ref().map_or(head, |live| live.checkpoint.position);
+        Ok((live, to))
+    }
+
+    /// Puts the new generation in the place of the live one, after it caught up with its checkpoint.
+    ///
+    /// # Errors
+    /// [`KeptError::Overtaken`] if the live one moved on each time.
+    pub async fn switch(&mut self) -> Result<Switched, KeptError> {
+        for _ in 0..TRIES {
+            let (live, to) = self.target().await?;
+            self.new.catch_up_to(to, |_| ControlFlow::Continue(())).await?;
+            let Kept { name, generation } = self.new.kept();
+            let mut next = generation.clone();
+            let mut commit = Commit::new();
+            if let Some(live) = &live {
+                next.checkpoint = live.checkpoint;
+                next.changes = live.changes;
+                commit = commit.expect(name.generation(live.number), Some(live.encode()));
+            }
+            let from = live.map(|live| live.number);
+            let commit = commit
+                .expect(name.live(), from.map(number))
+                .expect(name.generation(generation.number), Some(generation.encode()))
+                .put(name.generation(generation.number), next.encode())
+                .put(name.live(), number(generation.number));
+            match self.new.store().commit(commit).await {
+                Ok(_) => {
+                    self.new.now_live(next.clone());
+                    return Ok(Switched { from, generation: next });
+                }
+                Err(StoreError::EntryChanged { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(KeptError::Overtaken { name: self.new.kept().name.clone(), times: TRIES })
+    }
+
+    /// The states of the new generation, to be compared with those of the live one before the switch.
+    pub const fn states(&self) -> &States<P> {
+        self.new.states()
+    }
+
+    /// Which generation it is, and how far.
+    pub const fn generation(&self) -> &Generation {
+        self.new.generation()
+    }
+
+    /// The projector of the generation, to go on with after the switch.
+    pub fn into_projector(self) -> Projector<S, P> {
+        self.new
+    }
+}
+
+/// Removes generations that are not live, all but the `keep` newest of them. Gives the numbers of those removed.
+///
+/// # Errors
+/// If the store fails. What is half removed is removed by the next call.
+pub async fn prune_generations<S: EventStore>(
+    store: &S,
+    name: &ProjectionName,
+    keep: usize,
+) -> Result<Vec<u32>, KeptError> {
+    let live = generation::live_number(store, name).await?;
+    let others = generations(store, name).await?.into_iter().filter(|one| Some(one.number) != live);
+    let mut others: Vec<u32> = others.map(|one| one.number).collect();
+    others.truncate(others.len().saturating_sub(keep));
+    for number in &others {
+        let space = name.rows(*number);
+        loop {
+            let page = store.scan(&space, &[], None, REMOVED).await?;
+            let removed = page.iter().fold(Commit::new(), |commit, (key, _)| {
+                commit.remove(crate::EntryKey::new(space.as_str(), key.clone()))
+            });
+            let done = page.len() < REMOVED;
+            // The generation goes with its last rows, so that whoever reads it meanwhile finds out.
+            let removed = if done { removed.remove(name.generation(*number)) } else { removed };
+            store.commit(removed.expect(name.live(), live.map(self::number))).await?;
+            if done {
+                break;
+            }
+        }
+    }
+    Ok(others)
+}

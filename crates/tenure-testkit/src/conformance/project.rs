@@ -1,0 +1,482 @@
+//! Rules 42 to 50: projections that are kept in the store.
+
+use core::ops::ControlFlow::{Break, Continue};
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
+
+use tenure_core::fold::{Fingerprint, Folded, Projection, States};
+use tenure_core::log::{Append, Cut, Expected, KnownAt};
+use tenure_core::{CustomerId, Duration, Event, EventId, EventView, Position, Timestamp};
+use tenure_store::{
+    Clock, Commit, EntryKey, EventStore, KeptError, Lease, OnUnreadable, ProjectionName, Projector, Rebuild,
+    live_generation, prune_generations, replay_serial,
+};
+
+use super::facts::{customer, fact, facts, id, line, store_all};
+use super::failing::{Failing, When};
+use super::{Adapter, Failure, Outcome, Verdict, ensure, fresh, same, standing, today};
+
+/// Every fact of a customer, in order; of one of two versions, so that there is something to rebuild.
+#[derive(Clone, Copy, Debug)]
+struct Seen(u32);
+
+impl Projection for Seen {
+    type State = Vec<EventId>;
+    type View = usize;
+
+    fn init(&self) -> Self::State {
+        Vec::new()
+    }
+
+    fn apply(&self, seen: &mut Self::State, fact: &EventView<'_>) {
+        seen.push(fact.id);
+    }
+
+    fn view(&self, seen: &Self::State, _: Timestamp) -> usize {
+        seen.len()
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of("seen", self.0, &())
+    }
+}
+
+fn name() -> Result<ProjectionName, Failure> {
+    Ok("seen".parse()?)
+}
+
+type Rows = Vec<(CustomerId, Folded<Vec<EventId>>, String)>;
+
+fn rows(states: &States<Seen>) -> Rows {
+    states.iter().map(|(id, folded)| (id, folded.clone(), states.shown(id))).collect()
+}
+
+/// What a replay up to a position says.
+fn replayed<S: EventStore>(store: &S, at: Position) -> Result<Rows, Failure> {
+    let cut = Cut { as_of: None, known_at: KnownAt::Position(at) };
+    Ok(rows(&pollster::block_on(replay_serial(store, Seen(1), cut, |_| Continue(())))?))
+}
+
+/// What is kept is what a replay up to the checkpoint says; gives the checkpoint.
+fn is_sound<S: EventStore>(store: &S, version: u32) -> Result<Position, Failure> {
+    let kept = pollster::block_on(Projector::open(store, name()?, Seen(version)))?;
+    let at = kept.checkpoint().position;
+    ensure!(kept.states().stale().is_empty(), "customers wait to be folded again behind a checkpoint");
+    same(&format!("what is kept at {at}"), &rows(kept.states()), &replayed(store, at)?)?;
+    Ok(at)
+}
+
+/// Facts of several customers: in order, late, taken back, and of two who turn out to be one.
+fn history(from: u64) -> Result<Vec<Vec<Event>>, Failure> {
+    let on = "2024-01-09T00:00:00Z";
+    let late = |n: u64, customer: &str| {
+        fact(n % 7, customer).map(|_| ()).and_then(|()| {
+        line(from + n, &format!(r#"{{"customer":"shop:{customer}","occurred_at":"2023-12-31T00:00:{:02}Z","kind":"signed_up"}}"#, n % 60))
+    })
+    };
+    let void = line(
+        from + 90,
+        &format!(
+            r#"{{"customer":"shop:ann","occurred_at":"{on}","kind":"event_voided","subject":"{}"}}"#,
+            id(from + 1)
+        ),
+    )?;
+    let merge = |n: u64| {
+        line(
+            from + n,
+            &format!(
+                r#"{{"customer":"shop:bob","occurred_at":"{on}","kind":"identity_merged","subject":"shop:eve"}}"#
+            ),
+        )
+    };
+    let undo = line(
+        from + 92,
+        &format!(
+            r#"{{"customer":"shop:bob","occurred_at":"{on}","kind":"event_voided","subject":"{}"}}"#,
+            id(from + 91)
+        ),
+    )?;
+    Ok(vec![
+        facts(from..from + 8, "ann")?,
+        facts(from + 8..from + 20, "bob")?,
+        vec![fact(from + 20, "eve")?, late(21, "ann")?, fact(from + 22, "ann")?],
+        vec![merge(91)?, late(23, "eve")?],
+        vec![void, fact(from + 24, "eve")?],
+        facts(from + 30..from + 40, "joe")?,
+        vec![undo, late(41, "bob")?],
+    ])
+}
+
+/// Wherever the store fails, before or after it did what it was asked, states and checkpoint belong together; and whoever
+/// tries again ends where a replay ends.
+///
+/// # Errors
+/// How it is broken.
+pub fn r42_states_and_checkpoint_are_written_together<A: Adapter>(adapter: &A) -> Outcome {
+    for when in [When::Before, When::After] {
+        for inline in [false, true] {
+            for k in 0.. {
+                let store = Failing::new(fresh(adapter));
+                let mut rest = history(0)?.into_iter();
+                for batch in rest.by_ref().take(4) {
+                    store_all(&store, batch)?;
+                }
+                store.fail(k, when);
+                let mut failed = false;
+                for batch in rest {
+                    failed |= step(&store, &batch, inline).is_err();
+                    let at = store.quietly(|inner| is_sound(inner, 1))?;
+                    ensure!(
+                        at <= pollster::block_on(store.inner().head())?.position,
+                        "a checkpoint beyond the head"
+                    );
+                    // Sent again, it is stored once.
+                    store.quietly(|_| step(&store, &batch, inline))?;
+                }
+                let at = store.quietly(|inner| is_sound(inner, 1))?;
+                same("where it ends", &at.0, &u64::try_from(history(0)?.concat().len())?)?;
+                if !failed {
+                    ensure!(k > 5, "no call of the store failed");
+                    break;
+                }
+            }
+        }
+    }
+    Ok(Verdict::Held)
+}
+
+/// Records a batch and brings the projection up to date with it: in one transaction or one after the other.
+fn step<S: EventStore>(store: &S, batch: &[Event], inline: bool) -> Result<(), Failure> {
+    pollster::block_on(async {
+        let mut projector = Projector::open(store, name()?, Seen(1)).await?;
+        if inline {
+            projector.record(batch.to_vec()).await?;
+        } else {
+            store.append(Append::new(batch.to_vec())).await?;
+        }
+        projector.catch_up(|_| Continue(())).await?;
+        same(
+            "states in memory",
+            &rows(projector.states()),
+            &replayed(store, projector.checkpoint().position)?,
+        )
+    })
+}
+
+/// Two that work on the same projection do not disturb each other: each step is kept once, whoever did it.
+///
+/// # Errors
+/// How it is broken.
+pub fn r43_of_two_runners_one_keeps_each_step<A: Adapter>(adapter: &A) -> Outcome {
+    let store = &fresh(adapter);
+    let writing = &AtomicBool::new(true);
+    let (written, runs) = thread::scope(|scope| {
+        let run = |inline: bool| {
+            scope.spawn(move || -> Result<(), Failure> {
+                let mut projector = pollster::block_on(Projector::open(store, name()?, Seen(1)))?;
+                let mut n = 0;
+                loop {
+                    let over = !writing.load(Ordering::SeqCst);
+                    if inline && n < 20 {
+                        pollster::block_on(projector.record([fact(5_000 + n, "joe")?]))?;
+                        n += 1;
+                    }
+                    let at = pollster::block_on(projector.catch_up(|_| Continue(())))?;
+                    same("states in memory", &rows(projector.states()), &replayed(store, at)?)?;
+                    if over && !(inline && n < 20) {
+                        return Ok(());
+                    }
+                }
+            })
+        };
+        let runs = [run(false), run(false), run(true)];
+        let written = (0..3).try_for_each(|round| {
+            history(round * 200)?.into_iter().try_for_each(|batch| store_all(store, batch))
+        });
+        writing.store(false, Ordering::SeqCst);
+        (written, runs.map(|run| run.join().unwrap_or_else(|_| Err("a runner panicked".into()))))
+    });
+    written?;
+    for run in runs {
+        run?;
+    }
+    is_sound(store, 1)?;
+    // An expectation that does not hold is the caller's to know, with the numbers; nothing was kept of it.
+    let mut projector = pollster::block_on(Projector::open(store, name()?, Seen(1)))?;
+    let stale = Append::new(vec![fact(9_000, "joe")?]).expect(customer("joe")?, Expected::NoStream);
+    let refused = pollster::block_on(projector.record(stale));
+    ensure!(refused.is_err_and(|error| error.is_conflict()), "a wrong expectation was kept");
+    is_sound(store, 1)?;
+    Ok(Verdict::Held)
+}
+
+/// A fact that cannot be read stops the projection in front of it, or is parked and left out, as one likes.
+///
+/// # Errors
+/// How it is broken.
+pub fn r44_an_unreadable_fact_stops_or_is_parked<A: Adapter>(adapter: &A) -> Outcome {
+    let store = fresh(adapter);
+    store_all(&store, facts(0..10, "ann")?)?;
+    store_all(&store, facts(10..20, "bob")?)?;
+    if !adapter.spoil(&store, Position(7)) {
+        return Ok(Verdict::Skipped("facts of this store cannot be spoilt"));
+    }
+    let mut stops = pollster::block_on(Projector::open(&store, name()?, Seen(1)))?;
+    for _ in 0..2 {
+        let stopped = pollster::block_on(stops.catch_up(|_| Continue(())));
+        let named = matches!(
+            &stopped,
+            Err(KeptError::Store(tenure_store::StoreError::Undecodable { position: Position(7), .. }))
+        );
+        ensure!(named, "a fact that cannot be read is not named: {stopped:?}");
+    }
+    let parking = Projector::open(&store, "parking".parse()?, Seen(1));
+    let mut parks = pollster::block_on(parking)?.on_unreadable(OnUnreadable::Park);
+    same("the end", &pollster::block_on(parks.catch_up(|_| Continue(())))?, &Position(20))?;
+    // A late fact folds the customer again, and what cannot be read is left out again.
+    store_all(
+        &store,
+        vec![line(50, r#"{"customer":"shop:ann","occurred_at":"2023-01-01T00:00:00Z","kind":"signed_up"}"#)?],
+    )?;
+    same("the end", &pollster::block_on(parks.catch_up(|_| Continue(())))?, &Position(21))?;
+    let count = |name| Ok::<_, Failure>(parks.view(customer(name)?, today()));
+    same("facts of ann", &count("ann")?, &Some(10))?;
+    same("facts of bob", &count("bob")?, &Some(10))?;
+    let parked = pollster::block_on(parks.parked())?;
+    let places: Vec<_> = parked.iter().map(|parked| (parked.position, parked.why.is_empty())).collect();
+    same("parked", &places, &vec![(Position(7), false)])?;
+    Ok(Verdict::Held)
+}
+
+/// A rebuild while facts arrive and the live generation goes on ends as a fold of the whole log ends.
+///
+/// # Errors
+/// How it is broken.
+pub fn r45_a_rebuild_during_appends_equals_an_offline_fold<A: Adapter>(adapter: &A) -> Outcome {
+    let store = &fresh(adapter);
+    for batch in history(0)? {
+        store_all(store, batch)?;
+    }
+    let mut live = pollster::block_on(Projector::open(store, name()?, Seen(1)))?;
+    pollster::block_on(live.catch_up(|_| Continue(())))?;
+    let (written, switched) = thread::scope(|scope| {
+        let writer = scope.spawn(move || -> Result<(), Failure> {
+            for round in 1..4 {
+                for batch in history(round * 200)? {
+                    store_all(store, batch)?;
+                    match pollster::block_on(live.catch_up(|_| Continue(()))) {
+                        Ok(_) | Err(KeptError::Superseded { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
+            Ok(())
+        });
+        let switched = (|| -> Result<_, Failure> {
+            let mut rebuild = pollster::block_on(Rebuild::begin(store, name()?, Seen(2)))?;
+            let mut told = Vec::new();
+            pollster::block_on(rebuild.catch_up(|progress| {
+                told.push(progress.position);
+                Continue(())
+            }))?;
+            ensure!(told.is_sorted() && !told.is_empty(), "progress does not rise: {told:?}");
+            Ok(pollster::block_on(rebuild.switch())?)
+        })();
+        (writer.join().unwrap_or_else(|_| Err("the writer panicked".into())), switched)
+    });
+    written?;
+    same("switched", &(switched?.from), &Some(1))?;
+    let mut live = pollster::block_on(Projector::open(store, name()?, Seen(2)))?;
+    let at = pollster::block_on(live.catch_up(|_| Continue(())))?;
+    same("what is live", &rows(live.states()), &replayed(store, at)?)?;
+    same("what is kept", &is_sound(store, 2)?, &at)?;
+    Ok(Verdict::Held)
+}
+
+/// A rebuild that is cancelled anywhere leaves the live generation alone, and goes on or begins anew.
+///
+/// # Errors
+/// How it is broken.
+pub fn r46_a_cancelled_rebuild_goes_on<A: Adapter>(adapter: &A) -> Outcome {
+    for when in [When::Before, When::After] {
+        for k in 0.. {
+            let store = Failing::new(fresh(adapter));
+            for batch in history(0)? {
+                store_all(&store, batch)?;
+            }
+            let live = step(store.inner(), &[fact(150, "ann")?], false);
+            live?;
+            store.fail(k, when);
+            let failed = rebuilt(&store).is_err();
+            store.quietly(|inner| -> Result<(), Failure> {
+                let live = pollster::block_on(live_generation(inner, &name()?))?.ok_or("nothing is live")?;
+                is_sound(inner, live.number)?;
+                if live.number == 1 {
+                    rebuilt(inner)?;
+                }
+                is_sound(inner, 2).map(drop)
+            })?;
+            if !failed {
+                ensure!(k > 5, "no call of the store failed");
+                break;
+            }
+        }
+    }
+    // Asked to stop, it stops, and what was done is not done again.
+    let store = fresh(adapter);
+    for batch in history(0)? {
+        store_all(&store, batch)?;
+    }
+    let mut rebuild = pollster::block_on(Rebuild::begin(&store, name()?, Seen(2)))?;
+    let stopped = pollster::block_on(rebuild.catch_up(|_| Break(())));
+    let Err(KeptError::Stopped { at }) = stopped else { return Err("a rebuild did not stop".into()) };
+    let again = pollster::block_on(Rebuild::begin(&store, name()?, Seen(2)))?;
+    same("generation", &again.generation().number, &rebuild.generation().number)?;
+    same("where it goes on", &again.generation().checkpoint.position, &at)?;
+    Ok(Verdict::Held)
+}
+
+fn rebuilt<S: EventStore>(store: &S) -> Result<(), Failure> {
+    pollster::block_on(async {
+        let mut rebuild = Rebuild::begin(store, name()?, Seen(2)).await?;
+        rebuild.catch_up(|_| Continue(())).await?;
+        rebuild.switch().await?;
+        Ok(())
+    })
+}
+
+/// A switch is seen at once or not at all, who writes on the old generation is refused, and the way back is a switch.
+///
+/// # Errors
+/// How it is broken.
+pub fn r47_a_switch_is_atomic_and_can_be_taken_back<A: Adapter>(adapter: &A) -> Outcome {
+    let store = fresh(adapter);
+    for batch in history(0)? {
+        store_all(&store, batch)?;
+    }
+    let live =
+        |version| pollster::block_on(Projector::open(&store, name()?, Seen(version))).map_err(Failure::from);
+    let mut old = live(1)?;
+    pollster::block_on(old.catch_up(|_| Continue(())))?;
+    rebuilt(&store)?;
+    ensure!(
+        matches!(
+            live(1).err().and_then(|error| error.downcast::<KeptError>().ok()).as_deref(),
+            Some(KeptError::Fingerprint { generation: 2, .. })
+        ),
+        "the states of one policy were opened under another"
+    );
+    store_all(&store, vec![fact(300, "ann")?])?;
+    let refused = pollster::block_on(old.catch_up(|_| Continue(())));
+    ensure!(
+        matches!(refused, Err(KeptError::Superseded { generation: 1, .. })),
+        "a generation that is not live was written on: {refused:?}"
+    );
+    let refused = pollster::block_on(old.record([fact(301, "ann")?]));
+    ensure!(matches!(refused, Err(KeptError::Superseded { .. })), "and facts with it: {refused:?}");
+    let mut new = live(2)?;
+    pollster::block_on(new.catch_up(|_| Continue(())))?;
+    is_sound(&store, 2)?;
+    // Back: the old one has missed a fact, and catches up before it is live again.
+    let mut back = pollster::block_on(Rebuild::begin(&store, name()?, Seen(1)))?;
+    same("the old generation", &back.generation().number, &1)?;
+    same("switched", &pollster::block_on(back.switch())?.from, &Some(2))?;
+    same("what is live", &is_sound(&store, 1)?, &pollster::block_on(store.head())?.position)?;
+    same("removed", &pollster::block_on(prune_generations(&store, &name()?, 0))?, &vec![2])?;
+    let gone = pollster::block_on(store.scan("row/seen/2", b"", None, 1))?;
+    ensure!(gone.is_empty(), "rows of a removed generation stay");
+    is_sound(&store, 1)?;
+    Ok(Verdict::Held)
+}
+
+/// A lease is held by one, renewed by its holder, given back, and taken over after its end, and then the one before is
+/// refused.
+///
+/// # Errors
+/// How it is broken.
+pub fn r49_a_lease_ends_and_is_taken_over<A: Adapter>(adapter: &A) -> Outcome {
+    let store = fresh(adapter);
+    let (name, length) = (name()?, "30s".parse::<Duration>()?);
+    let at = |seconds: i64| {
+        Timestamp::from_micros(today().as_micros() + seconds * 1_000_000).unwrap_or(Timestamp::MAX)
+    };
+    let take = |who, seconds| pollster::block_on(Lease::acquire(&store, &name, who, at(seconds), length));
+    let one = take("one", 0)?;
+    match take("other", 29) {
+        Err(KeptError::Held(held)) => same("holder", &(&*held.holder, held.until), &("one", at(30)))?,
+        other => return Err(format!("a held lease was given to somebody else: {other:?}").into()),
+    }
+    let one = pollster::block_on(one.renew(&store, at(20)))?;
+    ensure!(take("other", 49).is_err(), "a renewed lease was given to somebody else");
+    let other = take("other", 50)?;
+    ensure!(
+        pollster::block_on(one.renew(&store, at(50))).is_err(),
+        "a lease that was taken over was renewed"
+    );
+    let key = EntryKey::new("kit", *b"guarded");
+    let write =
+        |lease: &Lease| pollster::block_on(store.commit(lease.guard(Commit::new().put(key.clone(), *b"x"))));
+    ensure!(write(&one).is_err(), "who lost the lease wrote all the same");
+    write(&other)?;
+    pollster::block_on(one.release(&store))?;
+    ensure!(take("one", 51).is_err(), "somebody else's lease was given back");
+    pollster::block_on(other.release(&store))?;
+    take("one", 51)?;
+    // Of many who take it at once, one gets it.
+    let (store, name) = (&store, &name);
+    let taken = thread::scope(|scope| {
+        let racers: Vec<_> = (0..6)
+            .map(|n| {
+                let who = format!("racer-{n}");
+                scope.spawn(move || {
+                    pollster::block_on(Lease::acquire(store, name, &who, at(500), length)).is_ok()
+                })
+            })
+            .collect();
+        racers.into_iter().filter_map(|racer| racer.join().ok()).filter(|got| *got).count()
+    });
+    same("who got it", &taken, &1)?;
+    Ok(Verdict::Held)
+}
+
+/// Kept states and the tail of the log are a fold of all of it; a row that is damaged is folded again.
+///
+/// # Errors
+/// How it is broken.
+pub fn r50_kept_states_and_the_tail_are_the_whole_fold<A: Adapter>(adapter: &A) -> Outcome {
+    let clock: Arc<dyn Clock> = standing();
+    let mut store = adapter.open(Arc::clone(&clock));
+    let batches = history(0)?;
+    for (n, batch) in batches.iter().enumerate() {
+        store_all(&store, batch.clone())?;
+        if n % 2 == 0 {
+            let mut projector = pollster::block_on(Projector::open(&store, name()?, Seen(1)))?;
+            let at = pollster::block_on(projector.catch_up(|_| Continue(())))?;
+            same("kept states and tail", &rows(projector.states()), &replayed(&store, at)?)?;
+        }
+        store = match adapter.reopen(store, Arc::clone(&clock)) {
+            Ok(store) | Err(store) => store,
+        };
+    }
+    is_sound(&store, 1)?;
+    // Rows of garbage, of nothing, and with one bit turned.
+    let all = pollster::block_on(store.scan("row/seen/1", b"", None, 100))?;
+    ensure!(all.len() >= 3, "rows are not where they are said to be");
+    let mut spoil = Commit::new();
+    for (n, (key, row)) in all.into_iter().enumerate() {
+        let mut bad = row;
+        match n % 3 {
+            0 => bad = b"garbage".to_vec(),
+            1 => bad.clear(),
+            _ => bad.iter_mut().take(1).for_each(|byte| *byte ^= 1),
+        }
+        spoil = spoil.put(EntryKey::new("row/seen/1", key), bad);
+    }
+    pollster::block_on(store.commit(spoil))?;
+    let mut projector = pollster::block_on(Projector::open(&store, name()?, Seen(1)))?;
+    let at = pollster::block_on(projector.catch_up(|_| Continue(())))?;
+    same("states after damage", &rows(projector.states()), &replayed(&store, at)?)?;
+    is_sound(&store, 1)?;
+    Ok(Verdict::Held)
+}
