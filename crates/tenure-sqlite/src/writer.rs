@@ -14,7 +14,7 @@ use tenure_store::{Clock, Commit, Committed, StoreError};
 
 use crate::error::{Name, Shared};
 use crate::in_use;
-use crate::read::{self, Reader, run};
+use crate::read::{Reader, run};
 use crate::row::{Decoder, Encoded};
 use crate::transaction::{Known, Transaction};
 

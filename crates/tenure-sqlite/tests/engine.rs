@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
 use tenure_sqlite::{Options, SqliteStore};
 use tenure_store::Engine;
-use tenure_testkit::engine::{any_steps, is_a_replay, policy_of, stage_steps};
+use tenure_testkit::engine::{
+    Keeping, any_steps, is_a_replay, policy_of, stage_steps, two_that_keep_are_a_replay,
+};
 use tenure_testkit::stage_strategies::stage_policy;
 
 fn sqlite() -> SqliteStore {
@@ -26,6 +28,15 @@ proptest! {
     #[test]
     fn an_engine_is_a_replay_under_any_policy(steps in stage_steps(), policy in stage_policy()) {
         is_a_replay(sqlite(), &policy_of(&policy), &steps)?;
+    }
+
+    #[test]
+    fn two_engines_that_keep_are_a_replay(
+        steps in any_steps(30),
+        preset in prop::sample::select(&Policy::PRESETS[..]),
+        keeping in prop::sample::select(vec![Keeping::Behind, Keeping::Inline]),
+    ) {
+        two_that_keep_are_a_replay(sqlite(), &Policy::preset(preset).unwrap(), &steps, keeping)?;
     }
 }
 

@@ -41,8 +41,8 @@ mod subscription;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use engine::{
-    Advanced, Change, ChangeCause, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError, Notice,
-    PopulationQuery, Recorded,
+    Advanced, Change, ChangeCause, Changes, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError,
+    Keep, Notice, PopulationQuery, Recorded, Told,
 };
 pub use entry::{Commit, Committed, Entries, EntryKey};
 pub use error::{Source, StoreError, Unreadable};

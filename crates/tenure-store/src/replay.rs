@@ -73,7 +73,7 @@ pub async fn replay_serial<S: EventStore, P: Projection>(
     let head = store.head().await?.position;
     let corrections = corrections(store, cut, head).await?;
     let mut states = States::new(projection, cut).with_corrections(corrections);
-    catch_up_to(store, &mut states, head, progress).await?;
+    catch_up_to(store, &mut states, head, OnUnreadable::Stop, progress).await?;
     Ok(states)
 }
 
@@ -113,16 +113,17 @@ pub async fn catch_up<S: EventStore, P: Projection>(
     progress: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<usize, ReplayError> {
     let head = store.head().await?.position;
-    catch_up_to(store, states, head, progress).await
+    catch_up_to(store, states, head, OnUnreadable::Stop, progress).await
 }
 
 pub(crate) async fn catch_up_to<S: EventStore, P: Projection>(
     store: &S,
     states: &mut States<P>,
     head: Position,
+    on_unreadable: OnUnreadable,
     mut progress: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<usize, ReplayError> {
-    let mut scan = Scan::new(states.cut(), states.scanned_to(), head);
+    let mut scan = Scan::new(states.cut(), states.scanned_to(), head).on_unreadable(on_unreadable);
     while let Some(facts) = scan.next(store).await? {
         states.absorb(&facts, head);
         states.scanned(scan.at());
@@ -130,7 +131,7 @@ pub(crate) async fn catch_up_to<S: EventStore, P: Projection>(
             return Err(ReplayError::Stopped { at: scan.at() });
         }
     }
-    refold::serial(store, states, OnUnreadable::Stop, progress).await
+    refold::serial(store, states, on_unreadable, progress).await
 }
 
 /// Folds a whole store on `threads` threads. Blocks the caller; one thread means the caller's alone.
@@ -196,7 +197,7 @@ pub fn replay<S: EventStore, P: Projection + Clone + Send>(
 }
 
 async fn corrections<S: EventStore>(store: &S, cut: Cut, head: Position) -> Result<Corrections, StoreError> {
-    Ok(correcting(store, cut, head).await?.events().collect())
+    Ok(correcting(store, cut, head, OnUnreadable::Stop).await?.events().collect())
 }
 
 /// The facts that correct something, up to a position.
@@ -204,9 +205,10 @@ pub(crate) async fn correcting<S: EventStore>(
     store: &S,
     cut: Cut,
     head: Position,
+    on_unreadable: OnUnreadable,
 ) -> Result<FactBlock, StoreError> {
     let mut known = FactBlock::new();
-    let mut scan = Scan::new(cut, Position::START, head);
+    let mut scan = Scan::new(cut, Position::START, head).on_unreadable(on_unreadable);
     scan.read = scan.read.kinds(KindSet::CORRECTIONS);
     while let Some(facts) = scan.next(store).await? {
         for fact in facts.iter().filter(|fact| fact.position <= head) {

@@ -16,8 +16,8 @@ use tenure_core::{
     Version,
 };
 use tenure_store::{
-    ChangeCause, Checkpoint, Engine, EngineError, EventStore, Head, ManualClock, MemoryStore, Notice,
-    StoreError, StreamPage,
+    ChangeCause, Checkpoint, Commit, Committed, Engine, EngineError, Entries, EntryKey, EventStore, Head,
+    ManualClock, MemoryStore, Notice, StoreError, StreamPage,
 };
 
 fn at(text: &str) -> Timestamp {

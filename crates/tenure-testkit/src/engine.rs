@@ -15,7 +15,7 @@ use tenure_core::report::rfm::{Population, RfmReport};
 use tenure_core::report::stages::StageCounts;
 use tenure_core::report::{Report, Shown};
 use tenure_core::{ChangeId, CustomerId, Event, Policy, Position, Timestamp};
-use tenure_store::{Change, CustomerView, Engine, EventStore, Notice};
+use tenure_store::{Change, Changes, CustomerView, Engine, EventStore, Keep, Notice};
 
 use crate::laws::Outcome;
 use crate::strategies::{delivered, delivery, instant};
@@ -94,6 +94,16 @@ struct Model {
 type Standard = (Timeline, Rfm);
 
 impl Model {
+    fn new(policy: &Policy) -> Result<Self, TestCaseError> {
+        Ok(Self {
+            tail: StageTail::new(policy.stages().map_err(fail)?),
+            rfm: policy.rfm().map_err(fail)?,
+            log: Log::new(),
+            told: BTreeMap::new(),
+            advanced_to: None,
+        })
+    }
+
     fn fold(&self, cut: Cut) -> States<Standard> {
         States::of_log((self.tail.timeline().clone(), self.rfm.clone()), cut, &self.log)
     }
@@ -204,13 +214,7 @@ async fn run<S: EventStore>(store: S, policy: &Policy, steps: &[Step]) -> Outcom
     let store = Arc::new(store);
     let open = || Engine::open(Arc::clone(&store), policy.clone());
     let mut engine = open().await.map_err(fail)?;
-    let mut model = Model {
-        tail: StageTail::new(policy.stages().map_err(fail)?),
-        rfm: policy.rfm().map_err(fail)?,
-        log: Log::new(),
-        told: BTreeMap::new(),
-        advanced_to: None,
-    };
+    let mut model = Model::new(policy)?;
     let customers = everybody(steps);
     for step in steps {
         match step {
@@ -254,6 +258,93 @@ async fn run<S: EventStore>(store: S, policy: &Policy, steps: &[Step]) -> Outcom
             model.check_view(&states, view.as_ref(), *customer, None)?;
         }
     }
+    Ok(())
+}
+
+/// How an engine keeps what it computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// In transactions that follow those of the facts.
+    Behind,
+    /// In the transactions of the facts.
+    Inline,
+}
+
+/// Two engines over one empty store that keep their states under one name, and take turns: whatever happens, and however
+/// often they are closed and opened,
+///
+/// - states, names and due times of whoever did the last step are those of a replay, bit for bit;
+/// - the changes that stand in the store, less those retracted, are the timelines of a replay, and each stands there once;
+/// - each was returned by one call of one engine.
+///
+/// # Errors
+/// The case, where one of them does not hold.
+pub fn two_that_keep_are_a_replay<S: EventStore>(
+    store: S,
+    policy: &Policy,
+    steps: &[Step],
+    keeping: Keeping,
+) -> Outcome {
+    pollster::block_on(run_kept(store, policy, steps, keeping))
+}
+
+async fn run_kept<S: EventStore>(store: S, policy: &Policy, steps: &[Step], keeping: Keeping) -> Outcome {
+    let store = Arc::new(store);
+    let open = || async {
+        let keep = Keep::under("kept").map_err(fail)?;
+        let keep = if keeping == Keeping::Inline { keep.inline() } else { keep };
+        Engine::open_kept(Arc::clone(&store), policy.clone(), keep).await.map_err(fail)
+    };
+    let mut engines = [open().await?, open().await?];
+    let name = "kept".parse().map_err(fail)?;
+    let mut feed = Changes::of_reader(Arc::clone(&store), name, "law").await.map_err(fail)?;
+    let mut model = Model::new(policy)?;
+    let mut returned = Vec::new();
+    let mut told = Vec::new();
+    for (n, step) in steps.iter().enumerate() {
+        let Some(engine) = engines.get_mut(n % 2) else { continue };
+        match step {
+            Step::Record(facts) => {
+                let stored = model.log.append(&Append::new(facts.clone()), Timestamp::MIN).map_err(fail)?;
+                let recorded = engine.record(facts.clone()).await.map_err(fail)?;
+                prop_assert_eq!(&recorded.facts, &stored);
+                returned.extend(recorded.notices);
+                returned.extend(engine.refresh().await.map_err(fail)?);
+            }
+            Step::Elsewhere(facts) => {
+                model.log.append(&Append::new(facts.clone()), Timestamp::MIN).map_err(fail)?;
+                store.append(Append::new(facts.clone())).await.map_err(fail)?;
+                continue;
+            }
+            Step::Refresh | Step::Ask(..) => returned.extend(engine.refresh().await.map_err(fail)?),
+            Step::Advance(now) => {
+                model.advanced_to = model.advanced_to.max(Some(*now));
+                returned.extend(engine.advance(*now).await.map_err(fail)?.notices);
+            }
+            Step::Reopen => {
+                *engine = open().await?;
+                returned.extend(engine.refresh().await.map_err(fail)?);
+            }
+        }
+        for told_now in feed.waiting().await.map_err(fail)? {
+            told.push(told_now.notice.clone());
+            model.hear(vec![told_now.notice])?;
+        }
+        prop_assert_eq!(engine.checkpoint().position, model.log.head());
+        let differing = engine.audit().await.map_err(fail)?;
+        prop_assert!(differing.is_empty(), "differ from a replay: {:?}", differing);
+        // An engine hears of time that another one let pass when it next takes something in.
+        if engine.checkpoint().advanced_to == model.advanced_to {
+            model.check_told(engine)?;
+        }
+    }
+    let sorted = |mut notices: Vec<Notice>| {
+        notices.sort_by_key(|notice| {
+            (notice.change().id, notice.change().customer.id(), matches!(notice, Notice::Changed(_)))
+        });
+        notices
+    };
+    prop_assert_eq!(sorted(returned), sorted(told));
     Ok(())
 }
 

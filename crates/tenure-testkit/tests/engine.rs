@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use tenure_core::Policy;
 use tenure_store::MemoryStore;
-use tenure_testkit::engine::{any_steps, is_a_replay, policy_of, stage_steps};
+use tenure_testkit::engine::{
+    Keeping, any_steps, is_a_replay, policy_of, stage_steps, two_that_keep_are_a_replay,
+};
 use tenure_testkit::stage_strategies::stage_policy;
 
 proptest! {
@@ -20,5 +22,23 @@ proptest! {
     #[test]
     fn an_engine_is_a_replay_under_any_policy(steps in stage_steps(), policy in stage_policy()) {
         is_a_replay(MemoryStore::new(), &policy_of(&policy), &steps)?;
+    }
+
+    #[test]
+    fn two_engines_that_keep_are_a_replay_under_the_presets(
+        steps in any_steps(30),
+        preset in prop::sample::select(&Policy::PRESETS[..]),
+        keeping in prop::sample::select(vec![Keeping::Behind, Keeping::Inline]),
+    ) {
+        two_that_keep_are_a_replay(MemoryStore::new(), &Policy::preset(preset).unwrap(), &steps, keeping)?;
+    }
+
+    #[test]
+    fn two_engines_that_keep_are_a_replay_under_any_policy(
+        steps in stage_steps(),
+        policy in stage_policy(),
+        keeping in prop::sample::select(vec![Keeping::Behind, Keeping::Inline]),
+    ) {
+        two_that_keep_are_a_replay(MemoryStore::new(), &policy_of(&policy), &steps, keeping)?;
     }
 }

@@ -408,7 +408,9 @@ impl<P: Projection> States<P> {
         let persons: BTreeSet<CustomerId> =
             new.flat_map(|fact| self.corrections.concerned(&fact.event)).collect();
         let known = persons.iter().filter_map(|person| Some((*person, self.customers.get(person)?.clone())));
-        let keys = persons.iter().filter_map(|person| Some((*person, self.keys.get(person)?.clone())));
+        // Of all who are one person, since a merge may show another one of them.
+        let members = persons.iter().flat_map(|person| self.corrections.members(*person));
+        let keys = members.filter_map(|member| Some((member, self.keys.get(&member)?.clone())));
         let states = Self {
             projection: self.projection.clone(),
             cut: self.cut,

@@ -1,16 +1,16 @@
 //! What an engine tells: changes of stage, and that one it told of did not take place.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use tenure_core::projection::stage::{Cause, StageChange, StageTail};
 use tenure_core::{ChangeId, Customer, EventId, Timestamp};
 
 /// A change of a customer's stage, in the policy's codes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The same change has the same id wherever and however often it is computed.
     pub id: ChangeId,
     /// Who: of a merged person the representative.
-    #[serde(serialize_with = "super::customer::shown")]
+    #[serde(serialize_with = "super::customer::shown", deserialize_with = "from_shown")]
     pub customer: Customer,
     /// When.
     pub at: Timestamp,
@@ -25,7 +25,7 @@ pub struct Change {
 }
 
 /// What brought a change about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeCause {
     /// The facts of that instant, all of them, sorted.
@@ -37,6 +37,12 @@ pub enum ChangeCause {
         /// The condition that time turned round, as the policy writes it.
         condition: Box<str>,
     },
+}
+
+/// A customer as shown: a UUID, or the external key that the UUID comes from.
+fn from_shown<'de, D: Deserializer<'de>>(from: D) -> Result<Customer, D::Error> {
+    let shown = String::deserialize(from)?;
+    Customer::parse(&shown, "default").map_err(serde::de::Error::custom)
 }
 
 impl Change {
@@ -65,7 +71,7 @@ impl Change {
 ///
 /// Whoever keeps the set of changes, adds what [`Changed`](Self::Changed) tells and removes what
 /// [`Retracted`](Self::Retracted) takes back, has the timeline of every customer, as a replay shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
     /// A stage changed.

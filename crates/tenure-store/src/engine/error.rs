@@ -6,7 +6,7 @@ use tenure_core::policy::Unfit;
 use tenure_core::projection::rfm::RfmPolicyError;
 use tenure_core::report::rfm::RfmError;
 
-use crate::{ReplayError, StoreError};
+use crate::{KeptError, ReplayError, StoreError};
 
 /// Why an engine did not do what it was asked.
 ///
@@ -28,8 +28,8 @@ pub enum EngineError {
     Behind {
         /// Where the facts stand.
         stored: Appended,
-        /// What kept the engine from reading them.
-        source: StoreError,
+        /// What kept the engine from taking them in.
+        source: Box<EngineError>,
     },
     /// The checkpoint belongs to a longer log. **What to do:** see whether the store is the right one, or an old copy.
     #[error("the checkpoint is at position {at}, the log ends at {head}")]
@@ -39,6 +39,9 @@ pub enum EngineError {
         /// The last position of the log.
         head: Position,
     },
+    /// What the engine keeps cannot be gone on with. **What to do:** as [`KeptError`] says.
+    #[error(transparent)]
+    Kept(KeptError),
     /// The population cannot be scored. **What to do:** as [`RfmError`] says.
     #[error(transparent)]
     Rfm(#[from] RfmError),
@@ -55,13 +58,18 @@ pub enum EngineError {
 impl EngineError {
     /// Whether another writer's work can be the reason, so that reading again and deciding again makes sense.
     pub const fn is_conflict(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_conflict())
+        match self {
+            Self::Store(error) => error.is_conflict(),
+            Self::Kept(error) => error.is_conflict(),
+            _ => false,
+        }
     }
 
     /// Whether the same call, sent again unchanged, may succeed.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Store(error) | Self::Behind { source: error, .. } => error.is_retryable(),
+            Self::Store(error) => error.is_retryable(),
+            Self::Behind { source, .. } => source.is_retryable(),
             _ => false,
         }
     }
@@ -73,12 +81,22 @@ impl EngineError {
                 "an engine needs [[stage]] and [[rule]] tables; the presets retail, saas and b2b have them",
             ),
             Self::Store(error) => error.hint(),
+            Self::Kept(error) => error.hint(),
             Self::Behind { .. } => {
                 Some("the facts are safe: do not record them under other ids; refresh later")
             }
             Self::Checkpoint { .. } => Some("see whether this is the right store, or an old copy of it"),
             Self::Rfm(error) => Some(error.hint()),
             Self::Stage { .. } => None,
+        }
+    }
+}
+
+impl From<KeptError> for EngineError {
+    fn from(error: KeptError) -> Self {
+        match error {
+            KeptError::Store(error) => Self::Store(error),
+            error => Self::Kept(error),
         }
     }
 }

@@ -154,6 +154,16 @@ pub(super) struct Passed {
     untold: Vec<Untold>,
 }
 
+impl Passed {
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn untold(&self) -> &[Untold] {
+        &self.untold
+    }
+}
+
 /// What a page of facts does, before anybody sees it.
 #[derive(Debug)]
 pub(super) struct Taken {
@@ -165,6 +175,23 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    pub(super) const fn states(&self) -> &States<Standing> {
+        &self.aside.states
+    }
+
+    pub(super) const fn page(&self) -> &FactBlock {
+        &self.page
+    }
+
+    pub(super) fn untold(&self) -> &[Untold] {
+        &self.untold
+    }
+
+    /// The same of the same facts as the store has them.
+    pub(super) fn as_recorded(self, page: FactBlock) -> Self {
+        Self { page, ..self }
+    }
+
     /// The customers of all who must be folded again; in one group who is or was one person, so that what was told
     /// of a person can be computed again from the histories of one group.
     fn stale_groups(&self, live: &Live) -> Vec<BTreeSet<CustomerId>> {

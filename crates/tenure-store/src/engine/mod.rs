@@ -7,9 +7,11 @@
 //! ```
 
 mod change;
+mod changes;
 mod customer;
 mod due;
 mod error;
+mod keep;
 mod live;
 mod outbox;
 mod population;
@@ -22,18 +24,21 @@ use std::sync::{self, Arc, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwL
 use futures_util::lock::Mutex;
 use serde::{Deserialize, Serialize};
 use tenure_core::fold::States;
-use tenure_core::log::{Append, Appended, Corrections, Cut, KnownAt, Read};
+use tenure_core::log::{Append, Appended, Corrections, Cut, FactBlock, KnownAt, Read};
 use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::{StageMachine, StageTail};
 use tenure_core::{CustomerId, Policy, Position, Timestamp};
 
 pub use self::change::{Change, ChangeCause, Notice};
+pub use self::changes::{Changes, Told};
 pub use self::customer::{CustomerQuery, CustomerView};
 pub use self::error::EngineError;
-use self::live::{Live, Standing};
+pub use self::keep::Keep;
+use self::keep::{Keeping, Step};
+use self::live::{Live, Standing, Taken};
 use self::outbox::Outbox;
 pub use self::population::PopulationQuery;
-use crate::replay::{self, catch_up_to};
+use crate::replay::{self, OnUnreadable, Parked, catch_up_to};
 use crate::{EventStore, StoreError, replay_serial};
 
 /// A store with the present states of all its customers under one policy: record facts, ask where somebody stands, let
@@ -93,8 +98,12 @@ struct Inner<S> {
     standing: Standing,
     live: RwLock<Live>,
     outbox: sync::Mutex<Outbox>,
-    /// Held by the one who takes facts in or lets time pass. Readers have nothing to do with it.
-    turn: Mutex<()>,
+    /// Held by the one who takes facts in or lets time pass, with what is known of where that is kept; none where nothing
+    /// is. Readers have nothing to do with it.
+    turn: Mutex<Option<Keeping>>,
+    on_unreadable: OnUnreadable,
+    /// Whether facts are recorded together with what follows from them.
+    inline: bool,
 }
 
 /// Up to where an engine has told of changes.
@@ -180,10 +189,10 @@ impl<S: EventStore> Engine<S> {
         if position > head {
             return Err(EngineError::Checkpoint { at: position, head });
         }
-        let correcting = replay::correcting(&store, Cut::default(), position).await?;
+        let correcting = replay::correcting(&store, Cut::default(), position, OnUnreadable::Stop).await?;
         let corrections: Corrections = correcting.events().collect();
         let mut states = States::new(Arc::clone(&standing), Cut::default()).with_corrections(corrections);
-        catch_up_to(&store, &mut states, position, |_| ControlFlow::Continue(()))
+        catch_up_to(&store, &mut states, position, OnUnreadable::Stop, |_| ControlFlow::Continue(()))
             .await
             .map_err(error::of_replay)?;
         let live = RwLock::new(Live::new(states, correcting, advanced_to));
@@ -193,7 +202,58 @@ impl<S: EventStore> Engine<S> {
             standing,
             live,
             outbox: sync::Mutex::default(),
-            turn: Mutex::new(()),
+            turn: Mutex::new(None),
+            on_unreadable: OnUnreadable::Stop,
+            inline: false,
+        })))
+    }
+
+    /// Opens an engine whose states stand in the store under a name: it begins where the last one ended, without a replay,
+    /// and every change is told once, also across restarts and by several engines at once. What was told stands in the store,
+    /// too, for [`Changes`].
+    ///
+    /// The first engine under a name folds everything that the log holds, and tells nothing of it: what changed up to each
+    /// customer's last fact counts as known. What others have appended since the last one ended is told by the next call that
+    /// tells.
+    ///
+    /// # Errors
+    /// [`EngineError::Policy`] without stages in the policy; [`KeptError::Fingerprint`](crate::KeptError::Fingerprint) in
+    /// [`EngineError::Kept`] if the states were made by another policy: [`Rebuild`](crate::Rebuild) them;
+    /// [`EngineError::Store`] if the store fails.
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::Arc;
+    /// use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
+    /// use tenure_store::{Engine, Keep, MemoryStore};
+    /// # pollster::block_on(async {
+    /// let store = Arc::new(MemoryStore::new());
+    /// let policy = Policy::preset("retail").ok_or("no such preset")?;
+    /// let open = || async { Engine::open_kept(store.clone(), policy.clone(), Keep::under("lifecycle")?).await };
+    /// let engine = open().await?;
+    /// let order = CustomerEvent::OrderPlaced { order: None, total: None, lines: vec![] };
+    /// let at = Timestamp::parse("2024-05-01T10:00:00Z")?;
+    /// let ann = Customer::parse("ann", "shop")?;
+    /// engine.record([Event::new(EventId::from_foreign("shop", "1"), ann, at, order)?]).await?;
+    ///
+    /// let late = Timestamp::parse("2024-09-01T00:00:00Z")?;
+    /// let (one, other) = (open().await?, open().await?);
+    /// assert_eq!(one.advance(late).await?.notices.len(), 2); // at risk, churned
+    /// assert!(other.advance(late).await?.notices.is_empty()); // told already, by one
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn open_kept(store: S, policy: Policy, keep: Keep) -> Result<Self, EngineError> {
+        let standing: Standing = Arc::new((StageTail::new(policy.stages()?), policy.rfm()?));
+        let (keeping, live) = keep::open(&store, &standing, &keep).await?;
+        Ok(Self(Arc::new(Inner {
+            store,
+            policy,
+            standing,
+            live: RwLock::new(live),
+            outbox: sync::Mutex::default(),
+            turn: Mutex::new(Some(keeping)),
+            on_unreadable: keep.on_unreadable,
+            inline: keep.inline,
         })))
     }
 
@@ -229,11 +289,21 @@ impl<S: EventStore> Engine<S> {
     pub async fn record(&self, facts: impl Into<Append> + Send) -> Result<Recorded, EngineError> {
         let append: Append = facts.into();
         let claim = Claim::new(&self.0, append.events().iter().map(|fact| fact.customer().id()));
+        if self.0.inline {
+            let mut turn = self.0.turn.lock().await;
+            loop {
+                self.0.take_in(&mut turn, self.0.store.head().await?.position).await?;
+                let Some(keeping) = &mut *turn else { break };
+                if let Step::Kept(facts) = self.0.record_inline(keeping, &append).await? {
+                    return Ok(Recorded { facts, notices: claim.take() });
+                }
+            }
+        }
         let facts = self.0.store.append(append).await?;
         let to = facts.facts.iter().map(|placed| placed.position).max().unwrap_or(Position::START);
-        let turn = self.0.turn.lock().await;
-        if let Err(source) = self.take_in(to).await {
-            return Err(EngineError::Behind { stored: facts, source });
+        let mut turn = self.0.turn.lock().await;
+        if let Err(source) = self.0.take_in(&mut turn, to).await {
+            return Err(EngineError::Behind { stored: facts, source: Box::new(source) });
         }
         drop(turn);
         Ok(Recorded { facts, notices: claim.take() })
@@ -245,8 +315,8 @@ impl<S: EventStore> Engine<S> {
     /// [`EngineError::Store`] if the log cannot be read; what was taken in before stays, and the next call goes on
     /// there.
     pub async fn refresh(&self) -> Result<Vec<Notice>, EngineError> {
-        let turn = self.0.turn.lock().await;
-        self.take_in(self.0.store.head().await?.position).await?;
+        let mut turn = self.0.turn.lock().await;
+        self.0.take_in(&mut turn, self.0.store.head().await?.position).await?;
         drop(turn);
         Ok(self.0.outbox().take_rest())
     }
@@ -261,9 +331,14 @@ impl<S: EventStore> Engine<S> {
     /// # Errors
     /// As [`refresh`](Self::refresh); then time has not passed.
     pub async fn advance(&self, now: Timestamp) -> Result<Advanced, EngineError> {
-        let turn = self.0.turn.lock().await;
-        self.take_in(self.0.store.head().await?.position).await?;
-        let passed = self.0.live().due_changes(now);
+        let mut turn = self.0.turn.lock().await;
+        let passed = loop {
+            self.0.take_in(&mut turn, self.0.store.head().await?.position).await?;
+            let passed = self.0.live().due_changes(now);
+            if let Step::Kept(()) = self.0.keep_passed(&mut turn, &passed).await? {
+                break passed;
+            }
+        };
         let (untold, visited) = self.0.live_mut().pass(passed);
         self.0.outbox().put(untold);
         drop(turn);
@@ -332,29 +407,62 @@ impl<S: EventStore> Engine<S> {
         drop(turn);
         Ok(differing)
     }
+}
 
-    /// Takes the log in up to a position, with whatever else the pages hold. Whoever calls it holds the turn.
-    async fn take_in(&self, to: Position) -> Result<(), StoreError> {
-        let Inner { store, .. } = &*self.0;
+impl<S: EventStore> Inner<S> {
+    /// Takes the log in up to a position, with whatever else the pages hold.
+    async fn take_in(&self, turn: &mut Option<Keeping>, to: Position) -> Result<(), EngineError> {
         loop {
-            let from = self.0.live().states.scanned_to();
+            let from = self.live().states.scanned_to();
             if from >= to {
                 return Ok(());
             }
-            let page = store.read(&Read::all().from(from)).await?;
-            // A log does not shrink; a store that says so would make this loop for ever.
-            let upto = page.scanned_to.max(if page.facts.is_empty() { to } else { Position::START });
-            let mut taken = self.0.live().take_aside(page.facts, upto);
-            for group in core::mem::take(&mut taken.groups) {
-                let mut histories = Vec::new();
-                for customer in &group {
-                    histories.extend(replay::stream(store, *customer, crate::OnUnreadable::Stop).await?);
-                }
-                taken.refold(&self.0.live(), &group, &histories);
+            let (page, upto, parked) = self.page(&Read::all().from(from), to).await?;
+            let taken = self.taken(page, upto, None).await?;
+            if let Step::Kept(()) = self.keep_page(turn, &taken, parked).await? {
+                let untold = self.live_mut().adopt(taken);
+                self.outbox().put(untold);
             }
-            let untold = self.0.live_mut().adopt(taken);
-            self.0.outbox().put(untold);
         }
+    }
+
+    /// The next page, up to where it leads, and the fact that was left out of it.
+    async fn page(
+        &self,
+        read: &Read,
+        to: Position,
+    ) -> Result<(FactBlock, Position, Option<Parked>), StoreError> {
+        match self.store.read(read).await {
+            Ok(page) => {
+                // A log does not shrink; a store that says so would make a loop over pages go on for ever.
+                let upto = page.scanned_to.max(if page.facts.is_empty() { to } else { Position::START });
+                Ok((page.facts, upto, None))
+            }
+            Err(StoreError::Undecodable { position, source, .. })
+                if self.on_unreadable == OnUnreadable::Park && position > read.from =>
+            {
+                Ok((FactBlock::new(), position, Some(Parked { position, why: source.to_string() })))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a page of facts does. `beside` are facts that no stream holds yet.
+    async fn taken(
+        &self,
+        page: FactBlock,
+        upto: Position,
+        beside: Option<&FactBlock>,
+    ) -> Result<Taken, StoreError> {
+        let mut taken = self.live().take_aside(page, upto);
+        for group in core::mem::take(&mut taken.groups) {
+            let mut histories: Vec<FactBlock> = beside.cloned().into_iter().collect();
+            for customer in &group {
+                histories.extend(replay::stream(&self.store, *customer, self.on_unreadable).await?);
+            }
+            taken.refold(&self.live(), &group, &histories);
+        }
+        Ok(taken)
     }
 }
 

@@ -13,8 +13,8 @@
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use tenure_core::CustomerId;
 use tenure_core::fold::Fingerprint;
+use tenure_core::{CustomerId, Position};
 
 use super::KeptError;
 use crate::{Checkpoint, EntryKey, EventStore, StoreError};
@@ -113,6 +113,14 @@ impl ProjectionName {
 
     pub(crate) fn changes(&self) -> String {
         format!("change/{self}")
+    }
+
+    pub(crate) fn change(&self, number: u64) -> EntryKey {
+        EntryKey::new(self.changes(), number.to_be_bytes())
+    }
+
+    pub(crate) fn parked_at(&self, position: Position) -> EntryKey {
+        EntryKey::new(self.parked(), position.0.to_be_bytes())
     }
 
     pub(crate) fn reader(&self, reader: &str) -> EntryKey {

@@ -16,6 +16,7 @@ mod projector;
 mod rebuild;
 mod row;
 
+use core::ops::ControlFlow;
 use std::collections::BTreeSet;
 
 use tenure_core::fold::{Fingerprint, Projection, States};
@@ -23,11 +24,13 @@ use tenure_core::log::{Corrections, Cut};
 use tenure_core::{CustomerId, Position};
 
 pub use self::error::KeptError;
+pub(crate) use self::generation::read as read_kept;
 pub use self::generation::{Generation, ProjectionName, generations, live_generation};
 pub use self::lease::{Lease, LeaseHeld};
 pub use self::projector::Projector;
+pub(crate) use self::projector::new_facts;
 pub use self::rebuild::{Rebuild, Switched, prune_generations};
-use crate::replay::correcting;
+use crate::replay::{OnUnreadable, catch_up_to, correcting};
 use crate::{Commit, EventStore, StoreError};
 
 /// Rows of one page of a scan.
@@ -70,18 +73,23 @@ impl Kept {
         }
     }
 
-    /// The states as they are kept. What somebody else keeps meanwhile does no harm once they are caught up with the log.
+    /// The states as they are kept now, and this generation as it is now.
+    ///
+    /// Rows that somebody else writes while they are read are later than the others. All are brought to where the
+    /// generation stands at the end, which none of them is beyond.
     pub async fn load<S: EventStore, P: Projection>(
-        &self,
+        &mut self,
         store: &S,
         projection: P,
+        on_unreadable: OnUnreadable,
     ) -> Result<States<P>, KeptError> {
         let at = self.generation.checkpoint.position;
         let head = store.head().await?.position;
         if at > head {
             return Err(StoreError::BeyondHead { at, head }.into());
         }
-        let corrections: Corrections = correcting(store, Cut::default(), at).await?.events().collect();
+        let corrections: Corrections =
+            correcting(store, Cut::default(), at, on_unreadable).await?.events().collect();
         let space = self.name.rows(self.generation.number);
         let mut rows = Vec::new();
         let mut after: Option<Box<[u8]>> = None;
@@ -99,9 +107,12 @@ impl Kept {
             }
         }
         // Rows vanish with their generation, and then what was read is not all of them.
-        generation::generation(store, &self.name, self.generation.number).await?;
+        self.generation = generation::generation(store, &self.name, self.generation.number).await?;
         let states = States::new(projection, Cut::default()).with_corrections(corrections);
-        Ok(states.restored(at, rows))
+        let mut states = states.restored(at, rows);
+        let to = self.generation.checkpoint.position;
+        catch_up_to(store, &mut states, to, on_unreadable, |_| ControlFlow::Continue(())).await?;
+        Ok(states)
     }
 
     /// The transaction that brings this generation to a checkpoint, together with what became of some customers.
@@ -122,6 +133,12 @@ impl Kept {
             };
         }
         commit
+    }
+
+    /// The transaction that brings this generation to a checkpoint where no customer changed.
+    pub fn commit_checkpoint(&self, to: &Generation) -> Commit {
+        let key = self.name.generation(self.generation.number);
+        Commit::new().expect(key.clone(), Some(self.generation.encode())).put(key, to.encode())
     }
 
     /// The same, if the generation is the live one.

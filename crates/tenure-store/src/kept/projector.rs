@@ -10,7 +10,7 @@ use tenure_core::{CustomerId, Position, Timestamp};
 use super::generation::{Generation, read};
 use super::{Kept, KeptError, ProjectionName};
 use crate::replay::{self, OnUnreadable, Parked, Scan};
-use crate::{Commit, EntryKey, EventStore, Progress, StoreError};
+use crate::{Commit, EventStore, Progress, StoreError};
 
 /// Facts that are taken in before what became of them is kept; more where there are more customers, so that nobody's
 /// row is written for every few facts.
@@ -72,9 +72,14 @@ impl<S: EventStore, P: Projection + Clone> Projector<S, P> {
         Self::of(store, kept, projection, true).await
     }
 
-    pub(super) async fn of(store: S, kept: Kept, projection: P, is_live: bool) -> Result<Self, KeptError> {
-        let states = kept.load(&store, projection).await?;
+    pub(super) async fn of(
+        store: S,
+        mut kept: Kept,
+        projection: P,
+        is_live: bool,
+    ) -> Result<Self, KeptError> {
         let on_unreadable = OnUnreadable::default();
+        let states = kept.load(&store, projection, on_unreadable).await?;
         Ok(Self { store, kept, states, unsaved: BTreeSet::new(), parked: Vec::new(), on_unreadable, is_live })
     }
 
@@ -196,9 +201,7 @@ impl<S: EventStore, P: Projection + Clone> Projector<S, P> {
         }
         let mut commit = self.guarded(self.kept.commit(&to, &self.unsaved, &self.states));
         for parked in &self.parked {
-            let key = EntryKey::new(self.kept.name.parked(), parked.position.0.to_be_bytes());
-            // A number and a text always have a JSON form.
-            commit = commit.put(key, serde_json::to_vec(parked).unwrap_or_default());
+            commit = commit.put(self.kept.name.parked_at(parked.position), parked.encode());
         }
         self.store.commit(commit).await?;
         self.kept.generation = to;
@@ -215,7 +218,8 @@ impl<S: EventStore, P: Projection + Clone> Projector<S, P> {
             return Err(KeptError::Superseded { name: name.clone(), generation: generation.number });
         }
         self.kept.generation = super::generation::generation(&self.store, name, generation.number).await?;
-        self.states = self.kept.load(&self.store, self.states.projection().clone()).await?;
+        let projection = self.states.projection().clone();
+        self.states = self.kept.load(&self.store, projection, self.on_unreadable).await?;
         self.unsaved.clear();
         self.parked.clear();
         Ok(())

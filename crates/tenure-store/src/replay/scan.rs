@@ -27,6 +27,14 @@ pub struct Parked {
     pub why: String,
 }
 
+impl Parked {
+    /// As it is kept.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        // A number and a text always have a JSON form.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
 /// One pass over a store, in pages, up to a position.
 pub(crate) struct Scan {
     pub read: Read,

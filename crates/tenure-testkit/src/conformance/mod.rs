@@ -179,6 +179,7 @@ macro_rules! __store_rules {
             r45_a_rebuild_during_appends_equals_an_offline_fold
             r46_a_cancelled_rebuild_goes_on
             r47_a_switch_is_atomic_and_can_be_taken_back
+            r48_nothing_is_told_twice
             r49_a_lease_ends_and_is_taken_over
             r50_kept_states_and_the_tail_are_the_whole_fold
             r51_old_schemas_are_brought_forward

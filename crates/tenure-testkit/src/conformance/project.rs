@@ -2,15 +2,16 @@
 
 use core::ops::ControlFlow::{Break, Continue};
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 
 use tenure_core::fold::{Fingerprint, Folded, Projection, States};
 use tenure_core::log::{Append, Cut, Expected, KnownAt};
-use tenure_core::{CustomerId, Duration, Event, EventId, EventView, Position, Timestamp};
+use tenure_core::{CustomerId, Duration, Event, EventId, EventView, Policy, Position, Timestamp};
 use tenure_store::{
-    Clock, Commit, EntryKey, EventStore, KeptError, Lease, OnUnreadable, ProjectionName, Projector, Rebuild,
-    live_generation, prune_generations, replay_serial,
+    Changes, Clock, Commit, Engine, EntryKey, EventStore, Keep, KeptError, Lease, Notice, OnUnreadable,
+    ProjectionName, Projector, Rebuild, live_generation, prune_generations, replay_serial,
 };
 
 use super::facts::{customer, fact, facts, id, line, store_all};
@@ -71,9 +72,13 @@ fn is_sound<S: EventStore>(store: &S, version: u32) -> Result<Position, Failure>
 fn history(from: u64) -> Result<Vec<Vec<Event>>, Failure> {
     let on = "2024-01-09T00:00:00Z";
     let late = |n: u64, customer: &str| {
-        fact(n % 7, customer).map(|_| ()).and_then(|()| {
-        line(from + n, &format!(r#"{{"customer":"shop:{customer}","occurred_at":"2023-12-31T00:00:{:02}Z","kind":"signed_up"}}"#, n % 60))
-    })
+        let second = n % 60;
+        line(
+            from + n,
+            &format!(
+                r#"{{"customer":"shop:{customer}","occurred_at":"2023-12-31T00:00:{second:02}Z","kind":"signed_up"}}"#
+            ),
+        )
     };
     let void = line(
         from + 90,
@@ -388,6 +393,109 @@ pub fn r47_a_switch_is_atomic_and_can_be_taken_back<A: Adapter>(adapter: &A) -> 
     ensure!(gone.is_empty(), "rows of a removed generation stay");
     is_sound(&store, 1)?;
     Ok(Verdict::Held)
+}
+
+/// Whatever fails, and however often engines are opened again, two at a time, every change is told once.
+///
+/// # Errors
+/// How it is broken.
+pub fn r48_nothing_is_told_twice<A: Adapter>(adapter: &A) -> Outcome {
+    let expected = {
+        let store = Failing::new(fresh(adapter));
+        for batch in purchases()? {
+            tell(&store, &batch, false)?;
+        }
+        told(store.inner())?
+    };
+    ensure!(expected.len() > 10, "too little is told: {expected:?}");
+    for when in [When::Before, When::After] {
+        for inline in [false, true] {
+            for k in 0.. {
+                let store = Failing::new(fresh(adapter));
+                store.fail(k, when);
+                let mut failed = false;
+                for batch in purchases()? {
+                    while tell(&store, &batch, inline).is_err() {
+                        ensure!(!failed, "a store that failed once fails for ever");
+                        failed = true;
+                    }
+                }
+                same(&format!("told where call {k} fails, {when:?}"), &told(store.inner())?, &expected)?;
+                if !failed {
+                    ensure!(k > 20, "no call of the store failed");
+                    break;
+                }
+            }
+        }
+    }
+    Ok(Verdict::Held)
+}
+
+/// Purchases and instants to advance to, so that people become customers, loyal, silent and lost.
+fn purchases() -> Result<Vec<(Vec<Event>, Timestamp)>, Failure> {
+    let order = |n: u64, who: &str, day: &str| {
+        line(
+            n,
+            &format!(r#"{{"customer":"shop:{who}","occurred_at":"{day}T00:00:00Z","kind":"order_placed"}}"#),
+        )
+    };
+    let at = |day: &str| Timestamp::parse(&format!("{day}T12:00:00Z")).map_err(Failure::from);
+    Ok(vec![
+        (vec![order(1, "ann", "2024-01-01")?, order(2, "bob", "2024-01-02")?], at("2024-01-03")?),
+        (vec![order(3, "ann", "2024-01-20")?], at("2024-03-01")?),
+        // Late, so that something that was told did not take place.
+        (vec![order(4, "bob", "2024-02-10")?, order(5, "eve", "2024-02-01")?], at("2024-06-01")?),
+        (vec![order(6, "ann", "2024-06-02")?], at("2025-01-01")?),
+    ])
+}
+
+/// Records and advances through an engine that is opened for it, while another one is open that does the same.
+fn tell<S: EventStore>(
+    store: &S,
+    (batch, now): &(Vec<Event>, Timestamp),
+    inline: bool,
+) -> Result<(), Failure> {
+    let open = || async {
+        let policy = Policy::preset("retail").ok_or("no such preset")?;
+        let keep = Keep::under("told")?;
+        let keep = if inline { keep.inline() } else { keep };
+        Ok::<_, Failure>(Engine::open_kept(store, policy, keep).await?)
+    };
+    pollster::block_on(async {
+        let (one, other) = (open().await?, open().await?);
+        one.record(batch.clone()).await?;
+        other.advance(*now).await?;
+        one.advance(*now).await?;
+        ensure!(one.audit().await?.is_empty(), "states are not those of a replay");
+        Ok(())
+    })
+}
+
+/// What is told in a store, in order of customers: each id once, less what was retracted.
+fn told<S: EventStore>(store: &S) -> Result<Vec<String>, Failure> {
+    let changes = pollster::block_on(async {
+        let mut changes = Changes::of_reader(store, "told".parse()?, "kit").await?;
+        Ok::<_, Failure>(changes.waiting().await?)
+    })?;
+    let numbers: Vec<u64> = changes.iter().map(|told| told.number).collect();
+    same("numbers", &numbers, &(1..=numbers.len() as u64).collect())?;
+    let mut standing = BTreeMap::new();
+    for told in changes {
+        let change = told.notice.change();
+        match &told.notice {
+            Notice::Changed(_) => {
+                let again =
+                    standing.insert(change.id, format!("{} {} {}", change.customer, change.at, change.to));
+                ensure!(again.is_none(), "told twice: {change:?}");
+            }
+            Notice::Retracted(_) => {
+                ensure!(standing.remove(&change.id).is_some(), "retracted twice or never told: {change:?}");
+            }
+        }
+    }
+    let mut all: Vec<String> = standing.into_values().collect();
+    all.sort();
+    Ok(all)
 }
 
 /// A lease is held by one, renewed by its holder, given back, and taken over after its end, and then the one before is
