@@ -326,9 +326,14 @@ async fn run_kept<S: EventStore>(store: S, policy: &Policy, steps: &[Step], keep
                 returned.extend(engine.refresh().await.map_err(fail)?);
             }
         }
-        for told_now in feed.waiting().await.map_err(fail)? {
-            told.push(told_now.notice.clone());
-            model.hear(vec![told_now.notice])?;
+        loop {
+            let page = feed.waiting().await.map_err(fail)?;
+            if page.is_empty() {
+                break;
+            }
+            let notices: Vec<Notice> = page.into_iter().map(|told| told.notice).collect();
+            told.extend(notices.iter().cloned());
+            model.hear(notices)?;
         }
         prop_assert_eq!(engine.checkpoint().position, model.log.head());
         let differing = engine.audit().await.map_err(fail)?;

@@ -18,15 +18,23 @@ pub struct Folded<S> {
     pub last: FactKey,
 }
 
-/// What is known of one customer, to be kept elsewhere and [restored](States::restored) from there.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Known<'a, S> {
-    /// A person's state under its representative, with the external key where one is known.
-    Folded(&'a Folded<S>, Option<&'a CustomerKey>),
-    /// To be folded again.
-    Stale,
-    /// Nothing: no facts, or they are another customer's with whom this one is one person.
-    Nothing,
+/// What is known under one customer's id: [asked for](States::known), kept elsewhere, and [restored](States::restored)
+/// from there.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Known<F, K> {
+    /// A person's state, under its representative.
+    pub folded: Option<F>,
+    /// The external key.
+    pub key: Option<K>,
+    /// Whether the person has to be folded again, and has no state until then.
+    pub stale: bool,
+}
+
+impl<F, K> Known<F, K> {
+    /// Whether nothing is.
+    pub const fn is_nothing(&self) -> bool {
+        self.folded.is_none() && self.key.is_none() && !self.stale
+    }
 }
 
 /// Some persons apart from all others, taken out by [`States::aside`].
@@ -221,6 +229,8 @@ impl<P: Projection> States<P> {
             return;
         }
         if self.corrections.is_voided(event.id, event.customer) {
+            // Whether the void or the fact came first, the key is known.
+            self.keep_key(fact);
             return;
         }
         let customer = self.corrections.representative(event.customer);
@@ -357,12 +367,8 @@ impl<P: Projection> States<P> {
     }
 
     /// What is known under a customer's own id.
-    pub fn known(&self, id: CustomerId) -> Known<'_, P::State> {
-        match self.customers.get(&id) {
-            Some(folded) => Known::Folded(folded, self.keys.get(&id).or_else(|| self.corrections.key(id))),
-            None if self.stale.contains(&id) => Known::Stale,
-            None => Known::Nothing,
-        }
+    pub fn known(&self, id: CustomerId) -> Known<&Folded<P::State>, &CustomerKey> {
+        Known { folded: self.customers.get(&id), key: self.keys.get(&id), stale: self.stale.contains(&id) }
     }
 
     /// All ids under which [`known`](Self::known) may change when these facts are taken in: asked before they are.
@@ -372,9 +378,8 @@ impl<P: Projection> States<P> {
         persons.flat_map(|person| self.corrections.members(person)).collect()
     }
 
-    /// These states as they were kept when the log was taken in up to a position: a customer's id with the state, or
-    /// none for one who has to be folded again, and the external key. The corrections up to that position come first, by
-    /// [`with_corrections`](Self::with_corrections).
+    /// These states as they were kept when the log was taken in up to a position. The corrections up to that position
+    /// come first, by [`with_corrections`](Self::with_corrections).
     ///
     /// # Laws
     /// What was kept later than that position of some customers does no harm: their facts behind it are not new to their
@@ -383,16 +388,12 @@ impl<P: Projection> States<P> {
     pub fn restored(
         mut self,
         at: Position,
-        rows: impl IntoIterator<Item = (CustomerId, Option<Folded<P::State>>, Option<CustomerKey>)>,
+        rows: impl IntoIterator<Item = (CustomerId, Known<Folded<P::State>, CustomerKey>)>,
     ) -> Self {
-        for (id, folded, key) in rows {
-            match folded {
-                Some(folded) => drop(self.customers.insert(id, folded)),
-                None => drop(self.stale.insert(id)),
-            }
-            if let Some(key) = key {
-                self.keys.insert(id, key);
-            }
+        for (id, Known { folded, key, stale }) in rows {
+            self.customers.extend(folded.map(|folded| (id, folded)));
+            self.keys.extend(key.map(|key| (id, key)));
+            self.stale.extend(stale.then_some(id));
         }
         self.scanned_to = at;
         self

@@ -108,7 +108,7 @@ impl<S: EventStore> Changes<S> {
         }
     }
 
-    /// The next changes that are there already; none at the end.
+    /// The next changes that are there already, some of them; none at the end.
     ///
     /// # Errors
     /// As [`next`](Self::next).

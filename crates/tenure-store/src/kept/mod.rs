@@ -97,8 +97,7 @@ impl Kept {
             let page = store.scan(&space, &[], after.as_deref(), ROWS).await?;
             for (key, value) in &page {
                 let Ok(id) = <[u8; 16]>::try_from(&**key) else { continue };
-                let (folded, key) = row::decode(value, &projection).unzip();
-                rows.push((CustomerId::from_bytes(id), folded, key.flatten()));
+                rows.push((CustomerId::from_bytes(id), row::decode(value, &projection)));
             }
             let last = page.len() < ROWS;
             after = page.into_iter().next_back().map(|(key, _)| key);
