@@ -9,12 +9,13 @@ use futures_channel::oneshot;
 use rusqlite::{Connection, ErrorCode};
 use tenure_core::Position;
 use tenure_core::log::{Append, Appended};
+use tenure_store::row::Encoded;
 use tenure_store::{Clock, StoreError};
 
 use crate::error::{Name, Shared};
 use crate::in_use;
 use crate::read::{self, Reader, run};
-use crate::row::{Decoder, Encoded};
+use crate::row::Decoder;
 use crate::transaction::{Known, Transaction};
 
 /// Facts of one commit at most; an append that is larger is a commit of its own.

@@ -20,10 +20,11 @@
 //! - [`MemoryStore`] is the executable reference; adapters to databases are crates of their own.
 //! - [`replay`], [`replay_serial`] and [`catch_up`] fold what a store holds; one page of 4096 facts a thread is held
 //!   at a time, and up to a million facts while customers with late facts are folded again.
+//! - [`row`] is what adapters share: the columns of a fact, its checksums, the hash chain.
 //! - [`Clock`] is handed to a store: here, and not in the core, is a [`SystemClock`].
 //!
 //! # What this crate does not do
-//! It has no format and no database, and it decides nothing about an append: that is
+//! It has no file format and no database, and it decides nothing about an append: that is
 //! [`Append::decide`](tenure_core::log::Append::decide).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -33,6 +34,7 @@ mod engine;
 mod error;
 mod memory;
 mod replay;
+pub mod row;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
