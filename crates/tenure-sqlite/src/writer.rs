@@ -186,7 +186,7 @@ impl Writer {
     fn shared(&self, error: &Arc<rusqlite::Error>) -> StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                StoreError::Locked { file: self.name.0.clone() }
+                StoreError::Locked { location: self.name.location() }
             }
             Some(ErrorCode::DatabaseCorrupt) => self.name.damaged(&error.to_string()),
             _ => StoreError::Backend(Box::new(Shared(Arc::clone(error)))),

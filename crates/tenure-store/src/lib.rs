@@ -42,7 +42,7 @@ pub use engine::{
     Advanced, Change, ChangeCause, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError, Notice,
     PopulationQuery, Recorded,
 };
-pub use error::{Source, StoreError, Unreadable};
+pub use error::{Location, Source, StoreError, Unreadable};
 pub use memory::MemoryStore;
 pub use replay::{Progress, ReplayError, catch_up, replay, replay_serial};
 
