@@ -108,7 +108,8 @@ fn is_in_the_way(code: &SqlState) -> bool {
 
 /// Whether it is the connection that failed.
 fn is_lost(error: &Error) -> bool {
-    error.is_closed() || core::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+    error.is_closed()
+        || core::error::Error::source(error).is_some_and(<dyn core::error::Error>::is::<std::io::Error>)
 }
 
 fn chain(error: &Error) -> String {

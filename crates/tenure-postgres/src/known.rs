@@ -2,6 +2,7 @@
 
 use core::mem;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use foldhash::fast::RandomState;
 use futures_util::future::try_join;
@@ -83,14 +84,17 @@ impl Known {
         let (mut ids, mut unknown) = (Vec::new(), Vec::new());
         for event in events.clone() {
             let id = event.id();
-            if !self.is_new(id) && !self.looked_up.contains_key(&id) {
-                self.looked_up.insert(id, None);
+            if self.is_new(id) {
+                continue;
+            }
+            if let Entry::Vacant(looked) = self.looked_up.entry(id) {
+                looked.insert(None);
                 ids.push(Id(*id.as_bytes()));
             }
         }
         for customer in events.map(|event| event.customer().id()).chain(customers) {
-            if !self.streams.contains_key(&customer) {
-                self.streams.insert(customer, (0, 0));
+            if let Entry::Vacant(stream) = self.streams.entry(customer) {
+                stream.insert((0, 0));
                 unknown.push(Id(*customer.as_bytes()));
             }
         }

@@ -15,7 +15,9 @@ mod sql;
 mod store;
 mod transaction;
 mod value;
+mod verify;
 mod writer;
 
 pub use options::Options;
 pub use store::PostgresStore;
+pub use tenure_store::{Verified, VerifyError};

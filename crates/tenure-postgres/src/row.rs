@@ -3,7 +3,7 @@
 use tenure_core::log::{FactBlock, Read};
 use tenure_core::{CustomerId, EventId, Kind, Position, Version};
 use tenure_store::row::{Body, Column, Content, Decoder, Header, Place};
-use tenure_store::{StoreError, Unreadable};
+use tenure_store::{Follower, StoreError, Unreadable, VerifyError};
 use tokio_postgres::Row;
 
 use crate::value::{Micros, Raw};
@@ -32,7 +32,7 @@ pub(crate) fn undecodable((position, version): (i64, i64), source: Unreadable) -
     }
 }
 
-pub(crate) fn header(row: &Row) -> Result<Header<'_>, Column> {
+fn header(row: &Row) -> Result<Header<'_>, Column> {
     let kind = text(row, Column::Kind)?.ok_or(Column::Kind)?;
     let content = Content {
         id: EventId::from_bytes(array(row, Column::Id)?),
@@ -58,7 +58,7 @@ pub(crate) fn header(row: &Row) -> Result<Header<'_>, Column> {
     Ok(Header { kind: Kind::named(kind).unwrap_or(Kind::Foreign), content, place, sum })
 }
 
-pub(crate) fn body(row: &Row) -> Result<Body<'_>, Column> {
+fn body(row: &Row) -> Result<Body<'_>, Column> {
     Ok(Body {
         data: text(row, Column::Data)?.unwrap_or_default(),
         context: text(row, Column::Context)?.unwrap_or_default(),
@@ -66,9 +66,10 @@ pub(crate) fn body(row: &Row) -> Result<Body<'_>, Column> {
     })
 }
 
-/// The link in a row of a statement that reads links too.
-pub(crate) fn link(row: &Row) -> Result<[u8; 32], Column> {
-    array(row, Column::Link)
+/// Goes on along the chain to this row, which holds its link too.
+pub(crate) fn follow(row: &Row, head: i64, follower: &mut Follower) -> Result<(), VerifyError> {
+    let (position, _) = place(row);
+    follower.step(position, head, header(row), || body(row), array(row, Column::Link))
 }
 
 #[inline]

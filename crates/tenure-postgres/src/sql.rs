@@ -6,6 +6,27 @@ use tokio_postgres::{Client, Error, Statement};
 const COLUMNS: &str = "position, version, previous, id, customer, customer_key, occurred_at, recorded_at, kind, \
      schema, subject, minor, currency, number, channel, actor, data, context, header_sum, body_sum";
 
+/// Whether streams and facts agree: each fact follows the one it names, each stream ends at its last fact, and
+/// together the streams are as long as the log, so that no fact is outside of them.
+const DISAGREEMENT: &str = "
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT FROM {schema}.fact LEFT JOIN {schema}.fact AS before
+                ON before.log = fact.log AND before.position = fact.previous
+            WHERE fact.log = $1 AND fact.position <= $2 AND fact.previous > 0
+                AND (before.customer, before.version) IS DISTINCT FROM (fact.customer, fact.version - 1)
+        ) THEN 'a fact does not follow the one that it names'
+        WHEN EXISTS (
+            SELECT FROM {schema}.stream LEFT JOIN {schema}.fact
+                ON fact.log = stream.log AND fact.position = stream.last
+            WHERE stream.log = $1
+                AND (fact.customer, fact.version) IS DISTINCT FROM (stream.customer, stream.version)
+        ) THEN 'a stream does not end at its last fact'
+        WHEN (SELECT coalesce(sum(version), 0) FROM {schema}.stream WHERE log = $1)
+            <> (SELECT count(*) FROM {schema}.fact WHERE log = $1)
+            THEN 'the streams do not hold all of them'
+    END";
+
 /// The statements that read.
 #[derive(Debug)]
 pub(crate) struct Sql {
@@ -20,6 +41,7 @@ pub(crate) struct Sql {
     pub(crate) chain: String,
     pub(crate) all_of: String,
     pub(crate) note: String,
+    pub(crate) disagreement: String,
     schema: String,
 }
 
@@ -53,6 +75,7 @@ impl Sql {
             ),
             all_of: facts("position", "customer = $2 ORDER BY position"),
             note: format!("SELECT value FROM {schema}.note WHERE log = $1 AND name = $2"),
+            disagreement: DISAGREEMENT.replace("{schema}", schema),
             schema: schema.to_owned(),
         }
     }

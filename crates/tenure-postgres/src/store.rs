@@ -171,6 +171,20 @@ impl PostgresStore {
         });
         task.await.map_err(StoreError::backend)?
     }
+
+    /// Runs a read as a task of its own.
+    pub(crate) async fn reading_once<T, F>(
+        &self,
+        work: impl FnOnce(Reader) -> F + Send + 'static,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let task = self.threads.handle.spawn(async move { work(Reader::new(&inner).await?).await });
+        task.await.map_err(StoreError::backend)?
+    }
 }
 
 /// Connects, finds the log and starts its writer.

@@ -75,9 +75,9 @@ impl Session<'_> {
             Begin::Looking => client.query_one(&statements.head, &[&log]).await?,
             Begin::Within => client.query_one(&statements.lock, &[&log]).await?,
             Begin::Own => {
-                let begun = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+                let transaction = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
                 let log: [&(dyn ToSql + Sync); 1] = [&log];
-                try_join(begun, client.query_one(&statements.lock, &log)).await?.1
+                try_join(transaction, client.query_one(&statements.lock, &log)).await?.1
             }
         };
         let end = End::of(&end)?;
@@ -118,11 +118,12 @@ impl Session<'_> {
             self.copy(facts).await.map_err(WriteError::Nothing)?;
             &statements.advance
         };
-        let written = async { client.query(statement, &values).await.map_err(WriteError::Nothing) };
+        let written = client.query(statement, &values);
         if !commit {
-            return written.await.map(drop);
+            return written.await.map(drop).map_err(WriteError::Nothing);
         }
-        // Both are on their way at once, in this order. If the first fails, the commit rolls back.
+        // Both are on their way at once, in this order. If the first is refused, the commit rolls back.
+        let written = async { written.await.map(drop).map_err(WriteError::with_commit) };
         try_join(written, commit_now(client)).await.map(drop)
     }
 
@@ -133,7 +134,7 @@ impl Session<'_> {
             let (place, content) = (fact.place, Content::of(fact.event));
             let (recorded_at, occurred_at) = (Micros(place.recorded_at), Micros(content.occurred_at));
             let (id, customer) = (Id(*content.id.as_bytes()), Id(*content.customer.as_bytes()));
-            let (data, context) = (not_empty(fact.event.stored_data()), not_empty(&fact.encoded.context));
+            let (data, origin) = (not_empty(fact.event.stored_data()), not_empty(&fact.encoded.context));
             let row: [&(dyn ToSql + Sync); 22] = [
                 &self.log,
                 &place.position,
@@ -153,7 +154,7 @@ impl Session<'_> {
                 &content.channel,
                 &content.actor,
                 &data,
-                &context,
+                &origin,
                 &place.header_sum(fact.encoded.content_sum),
                 &fact.encoded.body_sum,
                 &fact.link.as_slice(),
@@ -166,9 +167,7 @@ impl Session<'_> {
 
 /// Sends the commit, and tells apart what it can mean when it fails.
 pub(crate) async fn commit_now(client: &Client) -> Result<(), WriteError> {
-    client.batch_execute("COMMIT").await.map_err(|error| {
-        if is_refusal(&error) { WriteError::Nothing(error) } else { WriteError::Unknown(error) }
-    })
+    client.batch_execute("COMMIT").await.map_err(WriteError::with_commit)
 }
 
 /// Whether the server itself said no and goes on; anything else may have come after the commit.
@@ -183,6 +182,13 @@ pub(crate) enum WriteError {
     Nothing(Error),
     /// The commit was sent, and nobody knows.
     Unknown(Error),
+}
+
+impl WriteError {
+    /// What an error means when the commit is on its way: only a refusal says that nothing was written.
+    fn with_commit(error: Error) -> Self {
+        if is_refusal(&error) { Self::Nothing(error) } else { Self::Unknown(error) }
+    }
 }
 
 impl<'a> Writes<'a> {

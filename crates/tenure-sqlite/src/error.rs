@@ -20,7 +20,9 @@ impl Name {
         let location = self.location();
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked { location },
-            Some(ErrorCode::NotADatabase) => StoreError::NotAStore { location, what: "not a SQLite file".into() },
+            Some(ErrorCode::NotADatabase) => {
+                StoreError::NotAStore { location, what: "not a SQLite file".into() }
+            }
             Some(ErrorCode::DatabaseCorrupt) => self.damaged(&error.to_string()),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
                 self.unreachable(&error.to_string())

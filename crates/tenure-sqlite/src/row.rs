@@ -4,8 +4,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use tenure_core::log::{FactBlock, Read};
 use tenure_core::{CustomerId, EventId, Kind};
-use tenure_store::Unreadable;
 use tenure_store::row::{self, Body, Column, Content, Header, Place};
+use tenure_store::{Follower, Unreadable, VerifyError};
 
 /// Reads rows into blocks. It belongs to one connection, whose dictionary of kinds it remembers.
 #[derive(Debug, Default)]
@@ -45,27 +45,16 @@ impl Decoder {
         self.rows.take(&header, || body(row), read, block)
     }
 
-    /// What the chain is taken over, for whoever follows it.
-    pub(crate) fn link(&mut self, row: &Row<'_>, before: &[u8; 32]) -> Result<Linked, Unreadable> {
-        let header = header(row, &self.kinds)?;
-        let computed = self.rows.link(&header, || body(row), before)?;
-        Ok(Linked { place: header.place, stored: blob(row, Column::Link)?, computed })
+    /// Goes on along the chain to this row.
+    pub(crate) fn follow(
+        &self,
+        row: &Row<'_>,
+        head: i64,
+        follower: &mut Follower,
+    ) -> Result<(), VerifyError> {
+        let position = integer(row, Column::Position).unwrap_or_default();
+        follower.step(position, head, header(row, &self.kinds), || body(row), blob(row, Column::Link))
     }
-
-    /// The position at which this row's header would be right, if it is right anywhere up to `head`: it was moved.
-    pub(crate) fn belongs_at(&mut self, row: &Row<'_>, head: i64) -> Option<i64> {
-        self.rows.belongs_at(&header(row, &self.kinds).ok()?, head)
-    }
-}
-
-/// One step along the chain.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Linked {
-    pub(crate) place: Place,
-    /// The link in the row.
-    pub(crate) stored: [u8; 32],
-    /// The link that the row should have.
-    pub(crate) computed: [u8; 32],
 }
 
 #[inline]

@@ -21,6 +21,7 @@
 //! - [`replay`], [`replay_serial`] and [`catch_up`] fold what a store holds; one page of 4096 facts a thread is held
 //!   at a time, and up to a million facts while customers with late facts are folded again.
 //! - [`row`] is what adapters share: the columns of a fact, its checksums, the hash chain.
+//! - [`Follower`] follows the chain and says where a log is not what was written.
 //! - [`Clock`] is handed to a store: here, and not in the core, is a [`SystemClock`].
 //!
 //! # What this crate does not do
@@ -35,6 +36,7 @@ mod error;
 mod memory;
 mod replay;
 pub mod row;
+mod verify;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
@@ -45,6 +47,7 @@ pub use engine::{
 pub use error::{Location, Source, StoreError, Unreadable};
 pub use memory::MemoryStore;
 pub use replay::{Progress, ReplayError, catch_up, replay, replay_serial};
+pub use verify::{Follower, Verified, VerifyError};
 
 #[cfg(test)]
 mod tests {
@@ -63,5 +66,9 @@ mod tests {
         whole::<ManualClock>();
         whole::<SystemClock>();
         whole::<Unreadable>();
+        whole::<Location>();
+        whole::<Verified>();
+        whole::<VerifyError>();
+        whole::<Follower>();
     }
 }

@@ -1,7 +1,4 @@
 //! What the tests share: one cluster and one database, stores on it, raw connections, and a proxy that cuts them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(dead_code, reason = "no test needs all of it")]
-#![allow(clippy::allow_attributes, reason = "what is needed differs from test to test")]
 
 mod proxy;
 

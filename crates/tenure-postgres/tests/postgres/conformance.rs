@@ -1,12 +1,9 @@
 //! A log in PostgreSQL keeps every rule of the store contract.
-#![expect(clippy::unwrap_used, reason = "an adapter of the kit that cannot open its store is a failed test")]
-
-mod common;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use common::{Cut, Proxy, Raw, cluster, database, new_log, open};
+use crate::common::{Cut, Proxy, Raw, cluster, database, new_log, open};
 use tenure_core::Position;
 use tenure_postgres::{Options, PostgresStore};
 use tenure_store::Clock;

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 
 /// When the connection is cut, once.
@@ -26,6 +26,7 @@ pub enum Cut {
 pub struct Proxy {
     directory: tempfile::TempDir,
     cut: Arc<AtomicU8>,
+    refuses: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -34,14 +35,18 @@ impl Proxy {
         let socket = |directory: &Path| directory.join(".s.PGSQL.5432");
         let listener = UnixListener::bind(socket(directory.path())).unwrap();
         let (cut, server) = (Arc::new(AtomicU8::new(Cut::Never as u8)), socket(server));
-        let told = Arc::clone(&cut);
+        let (told, refuses) = (Arc::clone(&cut), Arc::new(AtomicBool::new(false)));
+        let hang_up = Arc::clone(&refuses);
         thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
+                if hang_up.load(Ordering::SeqCst) {
+                    continue;
+                }
                 pass_on(client, &server, &told);
             }
         });
-        Self { directory, cut }
+        Self { directory, cut, refuses }
     }
 
     pub fn directory(&self) -> PathBuf {
@@ -51,6 +56,11 @@ impl Proxy {
     /// Cuts the next connection that commits.
     pub fn cut(&self, cut: Cut) {
         self.cut.store(cut as u8, Ordering::SeqCst);
+    }
+
+    /// Hangs up on connections that are made from now on, or does not.
+    pub fn refuse_others(&self, refuse: bool) {
+        self.refuses.store(refuse, Ordering::SeqCst);
     }
 
     /// Whether it was cut since it was told to.
@@ -67,7 +77,7 @@ fn pass_on(client: UnixStream, server: &Path, cut: &Arc<AtomicU8>) {
     let this = Arc::new(AtomicU8::new(Cut::Never as u8));
     let here = Arc::clone(&this);
     thread::spawn(move || {
-        let mut bytes = [0; 1 << 16];
+        let mut bytes = [0; 1 << 13];
         while let Ok(read @ 1..) = from_client.read(&mut bytes) {
             let bytes = &bytes[..read];
             let commits = bytes.windows(7).any(|window| window == b"COMMIT\0");
@@ -90,7 +100,7 @@ fn pass_on(client: UnixStream, server: &Path, cut: &Arc<AtomicU8>) {
         let _ = from_client.shutdown(Shutdown::Both);
     });
     thread::spawn(move || {
-        let (mut bytes, mut kept) = ([0; 1 << 16], Vec::new());
+        let (mut bytes, mut kept) = ([0; 1 << 13], Vec::new());
         while let Ok(read @ 1..) = from_server.read(&mut bytes) {
             if this.load(Ordering::SeqCst) == Cut::AfterCommit as u8 {
                 kept.extend_from_slice(&bytes[..read]);
