@@ -7,10 +7,12 @@
 )]
 
 mod append_in;
+mod committed;
 mod common;
 mod concurrent;
 mod conformance;
 mod crash;
 mod differential;
+mod engine;
 mod open;
 mod verify;
