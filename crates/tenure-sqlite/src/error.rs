@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
-use tenure_store::StoreError;
+use tenure_store::{Location, StoreError};
 
 /// The name of a store in errors: its path, or what stands for it in memory.
 #[derive(Clone, Debug)]
@@ -17,10 +17,12 @@ impl Name {
     }
 
     pub(crate) fn error(&self, error: rusqlite::Error) -> StoreError {
-        let file = self.0.clone();
+        let location = self.location();
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked { file },
-            Some(ErrorCode::NotADatabase) => StoreError::NotAStore { file, what: "not a SQLite file".into() },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked { location },
+            Some(ErrorCode::NotADatabase) => {
+                StoreError::NotAStore { location, what: "not a SQLite file".into() }
+            }
             Some(ErrorCode::DatabaseCorrupt) => self.damaged(&error.to_string()),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
                 self.unreachable(&error.to_string())
@@ -29,20 +31,24 @@ impl Name {
         }
     }
 
+    pub(crate) fn location(&self) -> Location {
+        Location::File(self.0.clone())
+    }
+
     pub(crate) fn damaged(&self, what: &str) -> StoreError {
-        StoreError::Damaged { file: self.0.clone(), what: what.into() }
+        StoreError::Damaged { location: self.location(), what: what.into() }
     }
 
     pub(crate) fn unreachable(&self, what: &str) -> StoreError {
-        StoreError::Unreachable { file: self.0.clone(), what: what.into() }
+        StoreError::Unreachable { location: self.location(), what: what.into() }
     }
 
     pub(crate) fn not_a_store(&self, what: &str) -> StoreError {
-        StoreError::NotAStore { file: self.0.clone(), what: what.into() }
+        StoreError::NotAStore { location: self.location(), what: what.into() }
     }
 
     pub(crate) fn not_safe(&self, what: &str) -> StoreError {
-        StoreError::Unsafe { file: self.0.clone(), what: what.into() }
+        StoreError::Unsafe { location: self.location(), what: what.into() }
     }
 }
 

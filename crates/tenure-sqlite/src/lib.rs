@@ -50,7 +50,7 @@ mod writer;
 pub use health::{Health, sqlite_version, store_format};
 pub use options::{Durability, Options};
 pub use store::SqliteStore;
-pub use verify::{Verified, VerifyError};
+pub use tenure_store::{Verified, VerifyError};
 
 #[cfg(test)]
 mod tests {

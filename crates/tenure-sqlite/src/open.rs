@@ -75,7 +75,7 @@ fn inspect(path: &Path, name: &Name, create: bool) -> Result<Found, StoreError> 
         return Err(name.not_a_store("a SQLite file of another application"));
     }
     if format != FORMAT {
-        return Err(StoreError::Format { file: name.0.clone(), format, known: FORMAT });
+        return Err(StoreError::Format { location: name.location(), format, known: FORMAT });
     }
     OpenOptions::new().write(true).open(path).map_err(|error| unreachable(&error))?;
     Ok(Found::Store)
@@ -228,7 +228,7 @@ fn whole(connection: Connection, name: &Name) -> Result<(), StoreError> {
     }
     let format = pragma("user_version")?;
     if format != FORMAT {
-        return Err(StoreError::Format { file: name.0.clone(), format, known: FORMAT });
+        return Err(StoreError::Format { location: name.location(), format, known: FORMAT });
     }
     let mut reader = Reader::new(connection, name.clone());
     reader.on_snapshot(|reader| {

@@ -85,7 +85,7 @@ INSERT INTO head VALUES (1, 0, zeroblob(32), 0);
 INSERT INTO meta VALUES ('format', '0'), ('in_use', 'no'), ('chain', 'blake3'), ('checksum', 'xxh3');
 ";
 
-/// What is read of a fact, in the order of [`Column`](crate::row::Column).
+/// What is read of a fact, in the order of [`Column`](tenure_store::row::Column).
 macro_rules! columns {
     () => {
         "position, version, previous, id, customer, customer_key, occurred_at, recorded_at, kind, schema, subject, \

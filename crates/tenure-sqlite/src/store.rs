@@ -12,6 +12,7 @@ use futures_channel::oneshot;
 use rusqlite::Connection;
 use tenure_core::log::{Append, Appended, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
+use tenure_store::row::Encoded;
 use tenure_store::{Commit, Committed, Entries, EntryKey, EventStore, Head, StoreError, StreamPage};
 
 use crate::error::Name;
@@ -19,7 +20,6 @@ use crate::in_use;
 use crate::open;
 use crate::options::Options;
 use crate::read::Reader;
-use crate::row::Encoded;
 use crate::writer::{self, Job, Writer};
 
 /// Connections for reading that are kept when nobody reads.

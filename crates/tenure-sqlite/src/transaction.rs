@@ -7,12 +7,13 @@ use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
 use tenure_core::log::{Append, Decision, Found};
 use tenure_core::{CustomerId, Event, EventId, Position, Timestamp, Version};
+use tenure_store::row::{Content, Encoded, Place};
 use tenure_store::{Commit, StoreError};
 
 use crate::error::{InStore, Name};
 use crate::kinds::Kinds;
 use crate::read::{self, Reader};
-use crate::row::{self, Decoder, Encoded, Place};
+use crate::row::Decoder;
 use crate::schema::INSERT_FACT;
 use crate::writer::Job;
 
@@ -194,7 +195,7 @@ impl Transaction<'_> {
             let previous = known.moved(self.connection, customer, (version, position))?;
             let place = Place { position, version, previous, recorded_at };
             let link = place.link(&known.link, &encoded.digest);
-            let content = row::content(event);
+            let content = Content::of(event);
             let kind = known.kinds.ordinal(self.connection, event.view().kind, content.kind)?;
             insert.execute(params![
                 place.position,

@@ -3,11 +3,10 @@
 use core::ops::ControlFlow;
 
 use tenure_core::Position;
-use tenure_store::{LogHash, StoreError, Unreadable};
+use tenure_store::{Follower, StoreError, Verified, VerifyError};
 
 use crate::error::InStore;
 use crate::read::{self, Reader};
-use crate::row::Linked;
 use crate::schema::columns;
 use crate::store::SqliteStore;
 
@@ -16,58 +15,6 @@ const AT_ONCE: i64 = 1 << 16;
 
 const LINKS: &str =
     concat!("SELECT ", columns!(), ", link FROM fact WHERE position > ?1 ORDER BY position LIMIT ?2");
-
-/// What a check found to be right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// How many facts were followed.
-    pub facts: u64,
-    /// The last link: logs with one hash hold the same facts in the same order.
-    pub head_hash: LogHash,
-}
-
-/// Where a log is not what was written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// The fact at this position was changed. **What to do:** restore a backup.
-    #[error("the fact at position {position} was altered: {what}")]
-    Altered {
-        /// The first bad position.
-        position: Position,
-        /// How that shows.
-        what: Box<str>,
-    },
-    /// There is no fact at this position. **What to do:** restore a backup.
-    #[error("the fact at position {position} was removed")]
-    Removed {
-        /// The first bad position.
-        position: Position,
-    },
-    /// The fact at this position was written at another one. **What to do:** restore a backup.
-    #[error("the fact at position {position} was moved there from position {written_at}")]
-    Moved {
-        /// The first bad position.
-        position: Position,
-        /// Where it belongs.
-        written_at: Position,
-    },
-    /// The facts are right, and what the store keeps about them is not. **What to do:** restore a backup.
-    #[error("the facts are whole, but {what}")]
-    Index {
-        /// What is not right.
-        what: Box<str>,
-    },
-    /// The caller asked to stop.
-    #[error("the check was stopped at position {at}")]
-    Stopped {
-        /// The last position that was found right.
-        at: Position,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 impl SqliteStore {
     /// Reads every fact, checks its checksums and follows the chain to the head; then checks what is kept beside the
@@ -90,101 +37,36 @@ impl SqliteStore {
         &self,
         mut progress: impl FnMut(Position, Position) -> ControlFlow<()>,
     ) -> Result<Verified, VerifyError> {
-        let (mut at, mut link) = (0_i64, [0_u8; 32]);
+        let mut follower = Follower::default();
         loop {
-            let found = self
-                .with_reader(|reader| reader.on_snapshot(|reader| Ok(follow(reader, &mut at, &mut link))))?;
-            let head = match found {
-                Ok(head) => head,
-                Err(bad) => return Err(bad.into_error()),
-            };
-            let position = Position(at.unsigned_abs());
+            let head =
+                self.with_reader(|reader| reader.on_snapshot(|reader| Ok(follow(reader, &mut follower))))??;
+            let position = Position(follower.at().unsigned_abs());
             if progress(position, Position(head.unsigned_abs())).is_break() {
                 return Err(VerifyError::Stopped { at: position });
             }
-            if at >= head {
+            if follower.at() >= head {
                 break;
             }
         }
         self.with_reader(|reader| reader.on_snapshot(|reader| Ok(beside(reader))))??;
-        Ok(Verified { facts: at.unsigned_abs(), head_hash: LogHash(link) })
-    }
-}
-
-/// The first bad position.
-enum Bad {
-    Altered(i64, String),
-    Removed(i64),
-    Moved(i64, i64),
-    Head(String),
-    Sql(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Bad {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl Bad {
-    fn into_error(self) -> VerifyError {
-        let at = |position: i64| Position(position.unsigned_abs());
-        match self {
-            Self::Altered(position, what) => {
-                VerifyError::Altered { position: at(position), what: what.into() }
-            }
-            Self::Removed(position) => VerifyError::Removed { position: at(position) },
-            Self::Moved(position, written_at) => {
-                VerifyError::Moved { position: at(position), written_at: at(written_at) }
-            }
-            Self::Head(what) => VerifyError::Index { what: what.into() },
-            Self::Sql(error) => VerifyError::Store(StoreError::backend(error)),
-        }
+        Ok(follower.verified())
     }
 }
 
 /// Follows the chain for a while and gives the head.
-fn follow(reader: &mut Reader, at: &mut i64, link: &mut [u8; 32]) -> Result<i64, Bad> {
+fn follow(reader: &mut Reader, follower: &mut Follower) -> Result<i64, VerifyError> {
     let Reader { connection, decoder, .. } = reader;
-    let (head, head_link) = read::head(connection)?;
-    let mut links = connection.prepare_cached(LINKS)?;
-    let mut rows = links.query((*at, AT_ONCE))?;
+    let sql = |error| VerifyError::Store(StoreError::backend(error));
+    let (head, head_link) = read::head(connection).map_err(sql)?;
+    let mut links = connection.prepare_cached(LINKS).map_err(sql)?;
+    let mut rows = links.query((follower.at(), AT_ONCE)).map_err(sql)?;
     let mut left = AT_ONCE;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next().map_err(sql)? {
         left -= 1;
-        let expected = at.saturating_add(1);
-        let position: i64 = row.get(0)?;
-        if position != expected {
-            return Err(Bad::Removed(expected));
-        }
-        let linked = match decoder.link(row, link) {
-            Ok(linked) => linked,
-            Err(source @ Unreadable::Checksum { part: "header" }) => {
-                return Err(match decoder.belongs_at(row, head) {
-                    Some(written_at) => Bad::Moved(position, written_at),
-                    None => Bad::Altered(position, source.to_string()),
-                });
-            }
-            Err(source) => return Err(Bad::Altered(position, source.to_string())),
-        };
-        let Linked { place, stored, computed } = linked;
-        if stored != computed {
-            return Err(Bad::Altered(position, "it does not fit the chain".into()));
-        }
-        if place.previous >= position || (place.previous == 0) != (place.version == 1) {
-            return Err(Bad::Altered(position, "its place in the stream is impossible".into()));
-        }
-        (*at, *link) = (position, computed);
+        decoder.follow(row, head, follower)?;
     }
-    if left > 0 && *at < head {
-        return Err(Bad::Removed(at.saturating_add(1)));
-    }
-    if *at > head {
-        return Err(Bad::Head(format!("the head counts {head} facts and there are more")));
-    }
-    if *at == head && *link != head_link {
-        return Err(Bad::Head("the head does not vouch for the last of them".into()));
-    }
+    follower.arrive(head, &head_link, left > 0)?;
     Ok(head)
 }
 

@@ -10,12 +10,13 @@ use futures_channel::oneshot;
 use rusqlite::{Connection, ErrorCode};
 use tenure_core::Position;
 use tenure_core::log::Appended;
+use tenure_store::row::Encoded;
 use tenure_store::{Clock, Commit, Committed, StoreError};
 
 use crate::error::{Name, Shared};
 use crate::in_use;
 use crate::read::{Reader, run};
-use crate::row::{Decoder, Encoded};
+use crate::row::Decoder;
 use crate::transaction::{Known, Transaction};
 
 /// Facts and entries of one transaction at most; a commit that is larger has one of its own.
@@ -167,7 +168,7 @@ impl Writer {
     fn shared(&self, error: &Arc<rusqlite::Error>) -> StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                StoreError::Locked { file: self.name.0.clone() }
+                StoreError::Locked { location: self.name.location() }
             }
             Some(ErrorCode::DatabaseCorrupt) => self.name.damaged(&error.to_string()),
             _ => StoreError::Backend(Box::new(Shared(Arc::clone(error)))),

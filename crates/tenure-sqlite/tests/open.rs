@@ -204,7 +204,10 @@ fn a_writer_that_holds_the_lock_is_told_and_not_a_raw_text() {
     let raw = Connection::open(&path).unwrap();
     raw.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = append(&store, 1).unwrap_err();
-    assert!(matches!(&error, StoreError::Locked { file } if *file == path), "{error:?}");
+    assert!(
+        matches!(&error, StoreError::Locked { location } if *location == path.as_path().into()),
+        "{error:?}"
+    );
     assert!(error.is_retryable() && error.hint().is_some());
     // A reader does not wait for a writer.
     assert!(pollster::block_on(store.read(&Read::all())).unwrap().facts.is_empty());

@@ -1,6 +1,7 @@
 //! What can go wrong with a store, and what to do about it.
 
-use std::path::PathBuf;
+use core::fmt;
+use std::path::{Path, PathBuf};
 
 use tenure_core::log::AppendError;
 use tenure_core::{FactError, Position, Version};
@@ -9,6 +10,31 @@ use crate::EntryKey;
 
 /// An error of somebody else's library, kept as a source.
 pub type Source = Box<dyn core::error::Error + Send + Sync>;
+
+/// Where a store is, in errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Location {
+    /// In a file.
+    File(PathBuf),
+    /// In a database: which log of which one, in words and without secrets.
+    Database(Box<str>),
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Database(name) => f.write_str(name),
+        }
+    }
+}
+
+impl From<&Path> for Location {
+    fn from(file: &Path) -> Self {
+        Self::File(file.to_owned())
+    }
+}
 
 /// Why a store did not do what it was asked.
 ///
@@ -58,51 +84,52 @@ pub enum StoreError {
         head: Position,
     },
     /// Somebody else held the store for longer than the time-out. **What to do:** try again, or find out who writes.
-    #[error("{} is in use by another writer", file.display())]
+    #[error("{location} is in use by another writer")]
     Locked {
-        /// The file.
-        file: PathBuf,
+        /// Which one.
+        location: Location,
     },
-    /// The file is something else; it was not touched. **What to do:** name another file.
-    #[error("{} is not a tenure store: {what}", file.display())]
+    /// What is there is something else; it was not touched. **What to do:** name another file, or schema.
+    #[error("{location} is not a tenure store: {what}")]
     NotAStore {
-        /// The file.
-        file: PathBuf,
+        /// Which one.
+        location: Location,
         /// What it is instead.
         what: Box<str>,
     },
-    /// The file is of another format than this build's. **What to do:** open it with the build that wrote it.
-    #[error("{} has store format {format}, this build reads {known}", file.display())]
+    /// It is of another format than this build's. **What to do:** open it with the build that wrote it.
+    #[error("{location} has store format {format}, this build reads {known}")]
     Format {
-        /// The file.
-        file: PathBuf,
+        /// Which one.
+        location: Location,
         /// Its format.
         format: i64,
         /// The format that this build reads and writes.
         known: i64,
     },
-    /// The file contradicts itself; it was not changed. **What to do:** restore a backup, or copy the file anew
+    /// The store contradicts itself; it was not changed. **What to do:** restore a backup, or copy the file anew
     /// together with its `-wal` file.
-    #[error("{} is damaged: {what}", file.display())]
+    #[error("{location} is damaged: {what}")]
     Damaged {
-        /// The file.
-        file: PathBuf,
+        /// Which one.
+        location: Location,
         /// What does not fit.
         what: Box<str>,
     },
-    /// The place cannot be read or written. **What to do:** create the directory, or see to the permissions.
-    #[error("cannot open {}: {what}", file.display())]
+    /// The store cannot be reached, read or written. **What to do:** create the directory, see to the permissions, or
+    /// start the server and try again.
+    #[error("cannot open {location}: {what}")]
     Unreachable {
-        /// The file.
-        file: PathBuf,
+        /// Which one.
+        location: Location,
         /// What is in the way.
         what: Box<str>,
     },
     /// The store cannot promise what was asked: durability, a library version. **What to do:** read `what`.
-    #[error("{} cannot be kept safe: {what}", file.display())]
+    #[error("{location} cannot be kept safe: {what}")]
     Unsafe {
-        /// The file.
-        file: PathBuf,
+        /// Which one.
+        location: Location,
         /// Which promise cannot be given.
         what: Box<str>,
     },
@@ -136,7 +163,12 @@ impl StoreError {
     /// Whether the same call, sent again unchanged, may succeed: on this handle, or for [`Self::Unknown`] on a new
     /// one.
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Locked { .. } | Self::Unknown(_))
+        matches!(
+            self,
+            Self::Locked { .. }
+                | Self::Unknown(_)
+                | Self::Unreachable { location: Location::Database(_), .. }
+        )
     }
 
     /// What to do, in a sentence for people; none where the message says it all.
@@ -157,15 +189,28 @@ impl StoreError {
             Self::Undecodable { source: Unreadable::Fact(FactError::NewerSchema { .. }), .. } => {
                 Some("read it with the build that wrote it, or a newer one")
             }
+            Self::Damaged { location: Location::Database(_), .. } => Some("restore a backup"),
             Self::Undecodable { .. } | Self::Damaged { .. } => Some(
                 "restore a backup, or copy the file again together with its -wal file while nobody writes",
             ),
             Self::Locked { .. } => Some("wait until the other writer is done, or raise the time-out"),
+            Self::NotAStore { location: Location::Database(_), .. } => {
+                Some("name another schema or database; this one was not touched")
+            }
             Self::NotAStore { .. } => Some("name another file; this one was not touched"),
+            Self::Format { location: Location::Database(_), .. } => {
+                Some("open it with the build that wrote it, or import again into a new schema")
+            }
             Self::Format { .. } => {
                 Some("open it with the build that wrote it, or import again into a new file")
             }
+            Self::Unreachable { location: Location::Database(_), .. } => {
+                Some("see that the server runs, the names are right and the role may do this; then try again")
+            }
             Self::Unreachable { .. } => Some("create the directory, or see to the permissions"),
+            Self::Unsafe { location: Location::Database(_), .. } => {
+                Some("switch the setting on, for the server, the database or the role")
+            }
             Self::Unsafe { .. } => Some("use a file system that keeps what was synced"),
             Self::Unknown(_) | Self::Poisoned => {
                 Some("open the store again and send the append again: known facts are not stored twice")
@@ -219,7 +264,7 @@ mod tests {
         };
         assert!(StoreError::from(stale).is_conflict());
         assert!(!StoreError::from(AppendError::Empty).is_conflict());
-        assert!(StoreError::Locked { file: "a.db".into() }.is_retryable());
+        assert!(StoreError::Locked { location: Path::new("a.db").into() }.is_retryable());
         assert!(!StoreError::Poisoned.is_retryable());
     }
 }

@@ -21,10 +21,12 @@
 //! - [`MemoryStore`] is the executable reference; adapters to databases are crates of their own.
 //! - [`replay`], [`replay_serial`] and [`catch_up`] fold what a store holds; one page of 4096 facts a thread is held
 //!   at a time, and up to a million facts while customers with late facts are folded again.
+//! - [`row`] is what adapters share: the columns of a fact, its checksums, the hash chain.
+//! - [`Follower`] follows the chain and says where a log is not what was written.
 //! - [`Clock`] is handed to a store: here, and not in the core, is a [`SystemClock`].
 //!
 //! # What this crate does not do
-//! It has no format and no database, and it decides nothing about an append: that is
+//! It has no file format and no database, and it decides nothing about an append: that is
 //! [`Append::decide`](tenure_core::log::Append::decide).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -36,7 +38,9 @@ mod error;
 mod kept;
 mod memory;
 mod replay;
+pub mod row;
 mod subscription;
+mod verify;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
@@ -45,7 +49,7 @@ pub use engine::{
     Keep, Notice, PopulationQuery, Recorded, Told,
 };
 pub use entry::{Commit, Committed, Entries, EntryKey};
-pub use error::{Source, StoreError, Unreadable};
+pub use error::{Location, Source, StoreError, Unreadable};
 pub use kept::{
     Generation, KeptError, Lease, LeaseHeld, ProjectionName, Projector, Rebuild, Switched, generations,
     live_generation, prune_generations,
@@ -53,6 +57,7 @@ pub use kept::{
 pub use memory::MemoryStore;
 pub use replay::{OnUnreadable, Parked, Progress, ReplayError, catch_up, replay, replay_serial};
 pub use subscription::{Item, Subscription};
+pub use verify::{Follower, Verified, VerifyError};
 
 #[cfg(test)]
 mod tests {
@@ -71,5 +76,9 @@ mod tests {
         whole::<ManualClock>();
         whole::<SystemClock>();
         whole::<Unreadable>();
+        whole::<Location>();
+        whole::<Verified>();
+        whole::<VerifyError>();
+        whole::<Follower>();
     }
 }

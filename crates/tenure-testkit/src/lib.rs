@@ -1,7 +1,8 @@
 //! Strategies, laws, oracles, the conformance kit for stores, and simulated customers: public, for your own projections,
 //! rules and stores.
 //!
-//! Strategies and laws are there with the feature `proptest`, which is on by default.
+//! Strategies and laws are there with the feature `proptest`, which is on by default; with `postgres`, a private
+//! PostgreSQL cluster for tests, on Unix.
 
 pub mod conformance;
 #[cfg(feature = "proptest")]
@@ -10,6 +11,8 @@ mod everything;
 #[cfg(feature = "proptest")]
 pub mod laws;
 pub mod oracle;
+#[cfg(all(unix, feature = "postgres"))]
+pub mod postgres;
 pub mod simulate;
 #[cfg(feature = "proptest")]
 pub mod stage_strategies;

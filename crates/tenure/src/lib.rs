@@ -47,6 +47,7 @@
 //! |---|---|---|
 //! | `sqlite` | yes | [`sqlite`] |
 //! | `ingest` | yes | [`ingest`] |
+//! | `postgres` | no | `postgres`: many logs in one PostgreSQL database |
 //!
 //! Features only add; none changes a result.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -57,6 +58,9 @@ pub use tenure_core::{Customer, CustomerEvent, CustomerId, Event, EventId, Money
 #[cfg(feature = "ingest")]
 /// Files to facts.
 pub use tenure_ingest as ingest;
+#[cfg(feature = "postgres")]
+/// Many logs in one PostgreSQL database.
+pub use tenure_postgres as postgres;
 #[cfg(feature = "sqlite")]
 /// One file, one log.
 pub use tenure_sqlite as sqlite;

@@ -80,6 +80,11 @@ impl Append {
         &self.events
     }
 
+    /// What is demanded, and of which streams.
+    pub fn expected(&self) -> impl Iterator<Item = (CustomerId, Expected)> {
+        self.expected.iter().map(|(customer, expected)| (*customer, *expected))
+    }
+
     /// Decides about every fact: known already, or new and under which version. Pure: the store says what it holds.
     ///
     /// Ids come before versions, so an append whose outcome is unknown can be sent again as it was.

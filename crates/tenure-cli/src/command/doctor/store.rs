@@ -66,7 +66,7 @@ fn open(path: &Path, w: &Words) -> Result<(SqliteStore, Line), Box<Line>> {
         Ok(false) => return wrong(w.doctor_no_file, w.doctor_make_store),
         Err(error) => {
             let what = error.to_string().into();
-            let error = StoreError::Unreachable { file: path.to_owned(), what };
+            let error = StoreError::Unreachable { location: path.into(), what };
             return Err(Box::new(refused("file", w.doctor_file, path, &error, w)));
         }
     }

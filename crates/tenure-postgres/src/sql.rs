@@ -1,0 +1,206 @@
+//! Every statement that is run on an open log, with the name of its schema filled in.
+
+use tokio_postgres::{Client, Error, Statement};
+
+/// What is read of a fact, in the order of [`Column`](tenure_store::row::Column).
+const COLUMNS: &str = "position, version, previous, id, customer, customer_key, occurred_at, recorded_at, kind, \
+     schema, subject, minor, currency, number, channel, actor, data, context, header_sum, body_sum";
+
+/// Whether streams and facts agree: each fact follows the one it names, each stream ends at its last fact, and
+/// together the streams are as long as the log, so that no fact is outside of them.
+const DISAGREEMENT: &str = "
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT FROM {schema}.fact LEFT JOIN {schema}.fact AS before
+                ON before.log = fact.log AND before.position = fact.previous
+            WHERE fact.log = $1 AND fact.position <= $2 AND fact.previous > 0
+                AND (before.customer, before.version) IS DISTINCT FROM (fact.customer, fact.version - 1)
+        ) THEN 'a fact does not follow the one that it names'
+        WHEN EXISTS (
+            SELECT FROM {schema}.stream LEFT JOIN {schema}.fact
+                ON fact.log = stream.log AND fact.position = stream.last
+            WHERE stream.log = $1
+                AND (fact.customer, fact.version) IS DISTINCT FROM (stream.customer, stream.version)
+        ) THEN 'a stream does not end at its last fact'
+        WHEN (SELECT coalesce(sum(version), 0) FROM {schema}.stream WHERE log = $1)
+            <> (SELECT count(*) FROM {schema}.fact WHERE log = $1)
+            THEN 'the streams do not hold all of them'
+    END";
+
+/// The statements that read.
+#[derive(Debug)]
+pub(crate) struct Sql {
+    pub(crate) head: String,
+    pub(crate) forward: String,
+    pub(crate) backward: String,
+    pub(crate) corrections: String,
+    pub(crate) these: String,
+    pub(crate) links: String,
+    pub(crate) known: String,
+    pub(crate) stream_end: String,
+    pub(crate) chain: String,
+    pub(crate) all_of: String,
+    pub(crate) entries: String,
+    pub(crate) scan_from: String,
+    pub(crate) scan_after: String,
+    pub(crate) disagreement: String,
+    schema: String,
+}
+
+impl Sql {
+    pub(crate) fn new(schema: &str) -> Self {
+        let facts =
+            |what: &str, rest: &str| format!("SELECT {what} FROM {schema}.fact WHERE log = $1 AND {rest}");
+        let scan = |than: &str| {
+            format!(
+                "SELECT key, value FROM {schema}.entry WHERE log = $1 AND space = $2 AND key {than} $3
+                 ORDER BY key LIMIT $4"
+            )
+        };
+        Self {
+            head: format!("SELECT position, link FROM {schema}.log WHERE log = $1"),
+            forward: facts(COLUMNS, "position > $2 AND position <= $3 ORDER BY position"),
+            backward: facts(COLUMNS, "position < $2 AND position >= $3 ORDER BY position DESC"),
+            corrections: facts(
+                COLUMNS,
+                "kind IN ('event_voided', 'identity_merged') AND position > $2 AND position <= $3 \
+                 ORDER BY position LIMIT $4",
+            ),
+            these: facts(COLUMNS, "position = ANY($2) ORDER BY position"),
+            links: facts(&format!("{COLUMNS}, link"), "position > $2 AND position <= $3 ORDER BY position"),
+            known: facts("id, position", "id = ANY($2)"),
+            stream_end: format!("SELECT version, last FROM {schema}.stream WHERE log = $1 AND customer = $2"),
+            chain: format!(
+                "WITH RECURSIVE chain (position, version, previous) AS (
+                     SELECT position, version, previous FROM {schema}.fact
+                     WHERE log = $1 AND position = $3 AND customer = $2
+                     UNION ALL
+                     SELECT fact.position, fact.version, fact.previous
+                     FROM chain JOIN {schema}.fact ON fact.log = $1 AND fact.position = chain.previous
+                     WHERE fact.customer = $2 AND fact.version = chain.version - 1 AND chain.version > $4
+                 )
+                 SELECT position, version FROM chain ORDER BY version"
+            ),
+            all_of: facts("position", "customer = $2 ORDER BY position"),
+            entries: format!(
+                "SELECT space, key, value FROM {schema}.entry
+                 WHERE log = $1 AND (space, key) IN (SELECT * FROM unnest($2::text[], $3::bytea[]))"
+            ),
+            scan_from: scan(">="),
+            scan_after: scan(">"),
+            disagreement: DISAGREEMENT.replace("{schema}", schema),
+            schema: schema.to_owned(),
+        }
+    }
+}
+
+/// The statements of a writer, prepared on its connection.
+pub(crate) struct Statements {
+    pub(crate) head: Statement,
+    pub(crate) lock: Statement,
+    pub(crate) greatest: Statement,
+    pub(crate) stored: Statement,
+    pub(crate) streams: Statement,
+    pub(crate) insert: Statement,
+    pub(crate) copy: Statement,
+    pub(crate) advance: Statement,
+    pub(crate) linked: Statement,
+    pub(crate) entries: Statement,
+    pub(crate) put_entries: Statement,
+    pub(crate) remove_entries: Statement,
+}
+
+impl Statements {
+    pub(crate) async fn prepare(client: &Client, sql: &Sql, notify: bool) -> Result<Self, Error> {
+        let schema = &sql.schema;
+        let end = "SELECT position, link, recorded_at FROM";
+        let columns = format!("log, {COLUMNS}, link");
+        // Streams and head in one statement, and with `insert` the facts too: it is sent or not, as a whole, so a
+        // commit that is sent right behind it can commit nothing else.
+        let put_streams = format!(
+            "INSERT INTO {schema}.stream (log, customer, version, last)
+             SELECT $1::int4, * FROM unnest($2::uuid[], $3::int8[], $4::int8[])
+             ON CONFLICT (log, customer) DO UPDATE SET version = excluded.version, last = excluded.last"
+        );
+        let wake = if notify { "pg_notify($8, $5::int8::text)" } else { "$8::text" };
+        let head = format!(
+            "UPDATE {schema}.log SET position = $5::int8, link = $6::bytea, recorded_at = $7::timestamptz
+             WHERE log = $1::int4 RETURNING {wake}"
+        );
+        let advance = format!("WITH streams AS ({put_streams}) {head}");
+        let insert = format!(
+            "WITH facts AS (
+                 INSERT INTO {schema}.fact ({columns})
+                 SELECT $1::int4, * FROM unnest(
+                     $9::int8[], $10::int8[], $11::int8[], $12::uuid[], $13::uuid[], $14::text[],
+                     $15::timestamptz[], $16::timestamptz[], $17::text[], $18::int4[], $19::text[], $20::int8[],
+                     $21::text[], $22::int8[], $23::text[], $24::text[], $25::text[], $26::text[], $27::int8[],
+                     $28::int8[], $29::bytea[]
+                 )
+             ), streams AS ({put_streams}) {head}"
+        );
+        let [head, lock, greatest, stored, streams, copy, linked, put_entries, remove_entries] = [
+            format!("{end} {schema}.log WHERE log = $1"),
+            format!("{end} {schema}.log WHERE log = $1 FOR NO KEY UPDATE"),
+            format!("SELECT id FROM {schema}.fact WHERE log = $1 ORDER BY id DESC LIMIT 1"),
+            format!("SELECT {COLUMNS} FROM {schema}.fact WHERE log = $1 AND id = ANY($2)"),
+            format!(
+                "SELECT customer, version, last FROM {schema}.stream WHERE log = $1 AND customer = ANY($2)"
+            ),
+            format!("COPY {schema}.fact ({columns}) FROM STDIN BINARY"),
+            format!("SELECT link FROM {schema}.fact WHERE log = $1 AND position = $2"),
+            format!(
+                "INSERT INTO {schema}.entry (log, space, key, value)
+                 SELECT $1::int4, * FROM unnest($2::text[], $3::bytea[], $4::bytea[])
+                 ON CONFLICT (log, space, key) DO UPDATE SET value = excluded.value"
+            ),
+            format!(
+                "DELETE FROM {schema}.entry
+                 WHERE log = $1 AND (space, key) IN (SELECT * FROM unnest($2::text[], $3::bytea[]))"
+            ),
+        ];
+        let (head, lock, greatest, stored, streams, insert) = tokio::try_join!(
+            client.prepare(&head),
+            client.prepare(&lock),
+            client.prepare(&greatest),
+            client.prepare(&stored),
+            client.prepare(&streams),
+            client.prepare(&insert),
+        )?;
+        let (copy, advance, linked, entries, put_entries, remove_entries) = tokio::try_join!(
+            client.prepare(&copy),
+            client.prepare(&advance),
+            client.prepare(&linked),
+            client.prepare(&sql.entries),
+            client.prepare(&put_entries),
+            client.prepare(&remove_entries),
+        )?;
+        Ok(Self {
+            head,
+            lock,
+            greatest,
+            stored,
+            streams,
+            insert,
+            copy,
+            advance,
+            linked,
+            entries,
+            put_entries,
+            remove_entries,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenure_store::row::Column;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_read_in_the_order_of_the_decoder() {
+        let names: Vec<_> = Column::ALL.iter().map(|column| column.name()).take(20).collect();
+        assert_eq!(COLUMNS, names.join(", "));
+    }
+}

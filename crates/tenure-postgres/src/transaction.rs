@@ -1,0 +1,347 @@
+//! One transaction that appends: lock the head, look up, decide, write.
+//!
+//! The row of the log is the one lock. It is taken before anything is decided and held until the commit is visible,
+//! so positions are contiguous in the order of commits, and whatever was looked up while the head stood where it
+//! stands now is still true. A second lock would only be a way to wait for each other in a ring.
+
+use std::collections::HashMap;
+use std::pin::pin;
+
+use foldhash::fast::RandomState;
+use futures_util::future::try_join;
+use tenure_core::log::{Append, Appended, Decision, Found};
+use tenure_core::{CustomerId, Event, EventId, Position, Timestamp, Version};
+use tenure_store::StoreError;
+use tenure_store::row::{Content, Encoded, Place};
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::error::Severity;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error};
+
+use crate::known::{End, Known};
+use crate::sql::Statements;
+use crate::value::{Id, Micros};
+
+/// New facts of a commit from which on they are copied in instead of inserted: it takes one round trip more, and
+/// less time for each.
+const COPIED: usize = 64;
+
+/// Where a transaction runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Session<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) statements: &'a Statements,
+    pub(crate) log: i32,
+    /// The channel on which a commit is told.
+    pub(crate) channel: &'a str,
+}
+
+/// A fact to be written.
+struct New<'a> {
+    event: &'a Event,
+    encoded: &'a Encoded,
+    place: Place,
+    link: [u8; 32],
+}
+
+/// The facts of one transaction, decided upon and not yet written.
+#[derive(Default)]
+pub(crate) struct Writes<'a> {
+    facts: Vec<New<'a>>,
+    by_id: HashMap<EventId, usize, RandomState>,
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// Not at all: look, so that less is to be looked up once the head is locked.
+    Looking,
+    /// With a transaction of its own.
+    Own,
+    /// Within a transaction that is there.
+    Within,
+}
+
+impl Session<'_> {
+    /// Brings what is known up to the head, which is locked unless this is only looking.
+    pub(crate) async fn begin(
+        self,
+        begin: Begin,
+        known: &mut Option<Known>,
+        appends: &[&Append],
+    ) -> Result<(), Error> {
+        let Self { client, statements, log, .. } = self;
+        let end = match begin {
+            Begin::Looking => client.query_one(&statements.head, &[&log]).await?,
+            Begin::Within => client.query_one(&statements.lock, &[&log]).await?,
+            Begin::Own => {
+                let transaction = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+                let log: [&(dyn ToSql + Sync); 1] = [&log];
+                try_join(transaction, client.query_one(&statements.lock, &log)).await?.1
+            }
+        };
+        let end = End::of(&end)?;
+        let known = match known {
+            Some(known) if known.end == end => known,
+            stale => stale.insert(Known::load(client, statements, log, end).await?),
+        };
+        let events = appends.iter().flat_map(|append| append.events());
+        let customers = appends.iter().flat_map(|append| append.expected().map(|(customer, _)| customer));
+        known.learn(client, statements, log, events, customers).await
+    }
+
+    /// Writes facts, streams and head, and commits unless the transaction is somebody else's.
+    pub(crate) async fn write(
+        self,
+        known: &Known,
+        writes: &Writes<'_>,
+        commit: bool,
+    ) -> Result<(), WriteError> {
+        let Self { client, statements, log, channel } = self;
+        let facts = &writes.facts;
+        let mut touched: Vec<CustomerId> = facts.iter().map(|fact| fact.event.customer().id()).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let ids: Vec<Id> = touched.iter().map(|customer| Id(*customer.as_bytes())).collect();
+        let (versions, lasts): (Vec<i64>, Vec<i64>) =
+            touched.iter().map(|customer| known.stream(*customer)).unzip();
+        let End { position, link, recorded_at } = &known.end;
+        let (link, recorded_at) = (&link.as_slice(), Micros(*recorded_at));
+        let mut values: Vec<&(dyn ToSql + Sync)> =
+            vec![&log, &ids, &versions, &lasts, position, link, &recorded_at, &channel];
+        let columns;
+        let statement = if facts.len() < COPIED {
+            columns = Columns::of(facts);
+            columns.add_to(&mut values);
+            &statements.insert
+        } else {
+            self.copy(facts).await.map_err(WriteError::Nothing)?;
+            &statements.advance
+        };
+        let written = client.query(statement, &values);
+        if !commit {
+            return written.await.map(drop).map_err(WriteError::Nothing);
+        }
+        // Both are on their way at once, in this order. If the first is refused, the commit rolls back.
+        let written = async { written.await.map(drop).map_err(WriteError::with_commit) };
+        try_join(written, commit_now(client)).await.map(drop)
+    }
+
+    async fn copy(self, facts: &[New<'_>]) -> Result<(), Error> {
+        let sink = self.client.copy_in(&self.statements.copy).await?;
+        let mut copy = pin!(BinaryCopyInWriter::new(sink, &TYPES));
+        for fact in facts {
+            let (place, content) = (fact.place, Content::of(fact.event));
+            let (recorded_at, occurred_at) = (Micros(place.recorded_at), Micros(content.occurred_at));
+            let (id, customer) = (Id(*content.id.as_bytes()), Id(*content.customer.as_bytes()));
+            let (data, origin) = (not_empty(fact.event.stored_data()), not_empty(&fact.encoded.context));
+            let row: [&(dyn ToSql + Sync); 22] = [
+                &self.log,
+                &place.position,
+                &place.version,
+                &place.previous,
+                &id,
+                &customer,
+                &content.customer_key,
+                &occurred_at,
+                &recorded_at,
+                &content.kind,
+                &schema(content.schema),
+                &content.subject,
+                &content.minor,
+                &content.currency,
+                &content.number,
+                &content.channel,
+                &content.actor,
+                &data,
+                &origin,
+                &place.header_sum(fact.encoded.content_sum),
+                &fact.encoded.body_sum,
+                &fact.link.as_slice(),
+            ];
+            copy.as_mut().write(&row).await?;
+        }
+        copy.finish().await.map(drop)
+    }
+}
+
+/// Sends the commit, and tells apart what it can mean when it fails.
+pub(crate) async fn commit_now(client: &Client) -> Result<(), WriteError> {
+    client.batch_execute("COMMIT").await.map_err(WriteError::with_commit)
+}
+
+/// Whether the server itself said no and goes on; anything else may have come after the commit.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|error| error.parsed_severity() == Some(Severity::Error))
+}
+
+/// Why nothing can be said to be written.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    /// Nothing was written.
+    Nothing(Error),
+    /// The commit was sent, and nobody knows.
+    Unknown(Error),
+}
+
+impl WriteError {
+    /// What an error means when the commit is on its way: only a refusal says that nothing was written.
+    fn with_commit(error: Error) -> Self {
+        if is_refusal(&error) { Self::Nothing(error) } else { Self::Unknown(error) }
+    }
+}
+
+impl<'a> Writes<'a> {
+    /// Decides about an append and takes its new facts in, or refuses it and changes nothing.
+    pub(crate) fn add(
+        &mut self,
+        known: &mut Known,
+        append: &'a Append,
+        encoded: &'a [Encoded],
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
+        let find = |event: &Event| match self.by_id.get(&event.id()).and_then(|index| self.facts.get(*index))
+        {
+            Some(New { event: waiting, place, .. }) => Ok(Some(Found {
+                position: Position(place.position.unsigned_abs()),
+                version: Version(place.version.unsigned_abs()),
+                same: waiting.view().same_content(&event.view()),
+            })),
+            None => known.find(event),
+        };
+        let decisions = append.decide(find, |customer| Ok::<_, StoreError>(known.version(customer)))??;
+        let appended = Appended::new(&decisions, Position(known.end.position.unsigned_abs()));
+        let recorded_at = known.end.recorded_at.max(now.as_micros());
+        for ((event, encoded), decision) in append.events().iter().zip(encoded).zip(&decisions) {
+            let Decision::New { version } = decision else { continue };
+            let position = known.end.position.saturating_add(1);
+            let version = i64::try_from(version.0).unwrap_or(i64::MAX);
+            let previous = known.add(event.id(), event.customer().id(), (version, position));
+            let place = Place { position, version, previous, recorded_at };
+            let link = place.link(&known.end.link, &encoded.digest);
+            known.end = End { position, link, recorded_at };
+            self.by_id.insert(event.id(), self.facts.len());
+            self.facts.push(New { event, encoded, place, link });
+        }
+        Ok(appended)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+}
+
+/// The types of what is copied in: the log, and the columns in order.
+const TYPES: [Type; 22] = [
+    Type::INT4,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::UUID,
+    Type::UUID,
+    Type::TEXT,
+    Type::TIMESTAMPTZ,
+    Type::TIMESTAMPTZ,
+    Type::TEXT,
+    Type::INT4,
+    Type::TEXT,
+    Type::INT8,
+    Type::TEXT,
+    Type::INT8,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::BYTEA,
+];
+
+/// Facts by column, for one statement that inserts them all.
+#[derive(Default)]
+struct Columns<'a> {
+    numbers: [Vec<i64>; 5],
+    ids: [Vec<Id>; 2],
+    instants: [Vec<Micros>; 2],
+    schemas: Vec<i32>,
+    optional: [Vec<Option<i64>>; 2],
+    texts: [Vec<Option<&'a str>>; 8],
+    links: Vec<&'a [u8]>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(facts: &'a [New<'a>]) -> Self {
+        let mut columns = Self::default();
+        for fact in facts {
+            let (place, content) = (fact.place, Content::of(fact.event));
+            let header_sum = place.header_sum(fact.encoded.content_sum);
+            let numbers = [place.position, place.version, place.previous, header_sum, fact.encoded.body_sum];
+            let texts = [
+                content.customer_key,
+                Some(content.kind),
+                content.subject,
+                content.currency,
+                content.channel,
+                content.actor,
+                not_empty(fact.event.stored_data()),
+                not_empty(&fact.encoded.context),
+            ];
+            fill(&mut columns.numbers, numbers);
+            fill(&mut columns.ids, [Id(*content.id.as_bytes()), Id(*content.customer.as_bytes())]);
+            fill(&mut columns.instants, [Micros(content.occurred_at), Micros(place.recorded_at)]);
+            columns.schemas.push(schema(content.schema));
+            fill(&mut columns.optional, [content.minor, content.number]);
+            fill(&mut columns.texts, texts);
+            columns.links.push(&fact.link);
+        }
+        columns
+    }
+
+    /// Adds one array for each column, in their order.
+    fn add_to<'b>(&'b self, values: &mut Vec<&'b (dyn ToSql + Sync)>) {
+        let [position, version, previous, header_sum, body_sum] = &self.numbers;
+        let [id, customer] = &self.ids;
+        let [occurred_at, recorded_at] = &self.instants;
+        let [minor, number] = &self.optional;
+        let [customer_key, kind, subject, currency, channel, actor, data, context] = &self.texts;
+        let columns: [&(dyn ToSql + Sync); 21] = [
+            position,
+            version,
+            previous,
+            id,
+            customer,
+            customer_key,
+            occurred_at,
+            recorded_at,
+            kind,
+            &self.schemas,
+            subject,
+            minor,
+            currency,
+            number,
+            channel,
+            actor,
+            data,
+            context,
+            header_sum,
+            body_sum,
+            &self.links,
+        ];
+        values.extend(columns);
+    }
+}
+
+fn fill<T, const N: usize>(columns: &mut [Vec<T>; N], values: [T; N]) {
+    for (column, value) in columns.iter_mut().zip(values) {
+        column.push(value);
+    }
+}
+
+/// A schema is 16 bits wide, so it fits.
+fn schema(schema: i64) -> i32 {
+    i32::try_from(schema).unwrap_or(i32::MAX)
+}
+
+const fn not_empty(text: &str) -> Option<&str> {
+    if text.is_empty() { None } else { Some(text) }
+}
