@@ -1,12 +1,14 @@
-//! Strategies, laws, oracles, the conformance kit for stores, and simulated customers: public, for your own projections,
-//! rules and stores.
+//! Strategies, laws, oracles, the conformance kit and faults for stores, and simulated customers: public, for your own
+//! projections, rules and stores.
 //!
-//! Strategies and laws are there with the feature `proptest`, which is on by default.
+//! Strategies and laws are there with the feature `proptest`, faults with `fault`; both are on by default.
 
 pub mod conformance;
 #[cfg(feature = "proptest")]
 pub mod engine;
 mod everything;
+#[cfg(feature = "fault")]
+pub mod fault;
 #[cfg(feature = "proptest")]
 pub mod laws;
 pub mod oracle;
