@@ -33,6 +33,7 @@
 //! It keeps one log a file. It does not encrypt. The format is number 0, unreleased: later builds refuse it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod checkpoint;
 mod error;
 mod health;
 mod in_use;
@@ -45,6 +46,7 @@ mod schema;
 mod store;
 mod transaction;
 mod verify;
+mod witness;
 mod writer;
 
 pub use health::{Health, sqlite_version, store_format};

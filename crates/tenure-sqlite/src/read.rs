@@ -4,6 +4,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use tenure_core::log::{Direction, FactBlock, KindSet, KnownAt, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
 use tenure_store::{Head, LogHash, StoreError, StreamPage, Unreadable};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::error::{InStore, Name};
 use crate::row::Decoder;
@@ -62,8 +63,11 @@ impl Reader {
     ) -> Result<T, StoreError> {
         run(&self.connection, "BEGIN").of(&self.name)?;
         let result = self.decoder.learn_kinds(&self.connection).of(&self.name).and_then(|()| work(self));
-        // A transaction that only read has nothing to lose.
-        run(&self.connection, "COMMIT").of(&self.name)?;
+        // A transaction that only read has nothing to lose. Where SQLite could not go on it has ended it already.
+        if !self.connection.is_autocommit() {
+            let ended = run(&self.connection, "COMMIT").of(&self.name);
+            return result.and_then(|read| ended.map(|()| read));
+        }
         result
     }
 
@@ -201,7 +205,7 @@ impl Reader {
     }
 
     pub(crate) fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
-        note(&self.connection, name).of(&self.name)
+        note(&self.connection, &self.name, name)
     }
 }
 
@@ -326,11 +330,23 @@ pub(crate) fn find(connection: &Connection) -> rusqlite::Result<CachedStatement<
     connection.prepare_cached("SELECT position FROM fact WHERE id = ?1")
 }
 
-pub(crate) fn note(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
-    connection
-        .prepare_cached("SELECT value FROM note WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))
-        .optional()
+/// A note, if it is what was written.
+pub(crate) fn note(connection: &Connection, file: &Name, name: &str) -> Result<Option<String>, StoreError> {
+    let note: Option<(String, i64)> = connection
+        .prepare_cached("SELECT value, sum FROM note WHERE name = ?1")
+        .and_then(|mut note| note.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+        .of(file)?;
+    match note {
+        Some((value, sum)) if note_sum(name, &value) != sum => {
+            Err(file.damaged(&format!("the note \"{name}\" does not fit its checksum")))
+        }
+        note => Ok(note.map(|(value, _)| value)),
+    }
+}
+
+/// The checksum over a note.
+pub(crate) fn note_sum(name: &str, value: &str) -> i64 {
+    xxh3_64_with_seed(value.as_bytes(), xxh3_64(name.as_bytes())).cast_signed()
 }
 
 fn version(row: &Row<'_>) -> i64 {

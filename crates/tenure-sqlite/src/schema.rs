@@ -64,7 +64,7 @@ CREATE TABLE fact (
 ) STRICT;
 CREATE UNIQUE INDEX fact_id ON fact (id);
 CREATE INDEX fact_correction ON fact (position) WHERE kind IN (1, 2);
-CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TRIGGER fact_is_never_changed BEFORE UPDATE ON fact
     BEGIN SELECT RAISE(ABORT, 'a fact is never changed'); END;
 CREATE TRIGGER fact_is_never_deleted BEFORE DELETE ON fact

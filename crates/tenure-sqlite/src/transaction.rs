@@ -54,6 +54,11 @@ impl Known {
         })
     }
 
+    /// The last position and its link.
+    pub(crate) const fn head(&self) -> (i64, [u8; 32]) {
+        (self.position, self.link)
+    }
+
     fn stream(&mut self, connection: &Connection, customer: CustomerId) -> rusqlite::Result<(i64, i64)> {
         if let Some(end) = self.streams.get(&customer) {
             return Ok(*end);

@@ -1,14 +1,16 @@
 //! Following the chain: whether the log is what was written, and where it first is not.
 
 use core::ops::ControlFlow;
+use std::path::PathBuf;
 
+use rusqlite::Connection;
 use tenure_core::Position;
 use tenure_store::{LogHash, StoreError, Unreadable};
 
-use crate::error::InStore;
+use crate::error::{InStore, Name};
 use crate::read::{self, Reader};
 use crate::row::Linked;
-use crate::schema::columns;
+use crate::schema::{self, columns};
 use crate::store::SqliteStore;
 
 /// Facts that are followed within one snapshot, so that a long check does not hold up the write-ahead log.
@@ -53,8 +55,10 @@ pub enum VerifyError {
         written_at: Position,
     },
     /// The facts are right, and what the store keeps about them is not. **What to do:** restore a backup.
-    #[error("the facts are whole, but {what}")]
+    #[error("the facts in {} are whole, but {what}", file.display())]
     Index {
+        /// The file.
+        file: PathBuf,
         /// What is not right.
         what: Box<str>,
     },
@@ -96,7 +100,7 @@ impl SqliteStore {
                 .with_reader(|reader| reader.on_snapshot(|reader| Ok(follow(reader, &mut at, &mut link))))?;
             let head = match found {
                 Ok(head) => head,
-                Err(bad) => return Err(bad.into_error()),
+                Err(bad) => return Err(bad.into_error(self.name())),
             };
             let position = Position(at.unsigned_abs());
             if progress(position, Position(head.unsigned_abs())).is_break() {
@@ -127,7 +131,7 @@ impl From<rusqlite::Error> for Bad {
 }
 
 impl Bad {
-    fn into_error(self) -> VerifyError {
+    fn into_error(self, name: &Name) -> VerifyError {
         let at = |position: i64| Position(position.unsigned_abs());
         match self {
             Self::Altered(position, what) => {
@@ -137,10 +141,14 @@ impl Bad {
             Self::Moved(position, written_at) => {
                 VerifyError::Moved { position: at(position), written_at: at(written_at) }
             }
-            Self::Head(what) => VerifyError::Index { what: what.into() },
-            Self::Sql(error) => VerifyError::Store(StoreError::backend(error)),
+            Self::Head(what) => index(name, &what),
+            Self::Sql(error) => VerifyError::Store(name.error(error)),
         }
     }
+}
+
+fn index(name: &Name, what: &str) -> VerifyError {
+    VerifyError::Index { file: name.0.clone(), what: what.into() }
 }
 
 /// Follows the chain for a while and gives the head.
@@ -203,18 +211,42 @@ const STREAMS: &str = "
         ) THEN 'a stream does not end at its last fact'
         WHEN (SELECT coalesce(sum(version), 0) FROM stream) <> (SELECT count(*) FROM fact)
             THEN 'the streams do not hold all of them'
+        WHEN (SELECT recorded_at FROM head) <>
+            coalesce((SELECT recorded_at FROM fact ORDER BY position DESC LIMIT 1), 0)
+            THEN 'the head was not recorded with the last of them'
     END";
 
-/// Checks streams and indexes against the facts.
+/// A table, index, trigger or view that is not what every store has: whatever rests on it would be wrong in silence.
+fn changed_schema(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    const SCHEMA: &str = "SELECT type || ' ' || name, tbl_name, sql FROM sqlite_schema";
+    type Made = (String, String, Option<String>);
+    let of = |connection: &Connection| -> rusqlite::Result<Vec<Made>> {
+        let mut schema = connection.prepare(SCHEMA)?;
+        let rows = schema.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.collect()
+    };
+    let fresh = Connection::open_in_memory()?;
+    fresh.execute_batch(schema::CREATE)?;
+    let here = of(connection)?;
+    Ok(of(&fresh)?.into_iter().find(|made| !here.contains(made)).map(|(name, ..)| name))
+}
+
+/// Checks streams, indexes, notes and the schema itself against the facts.
 fn beside(reader: &Reader) -> Result<(), VerifyError> {
     let (connection, name) = (&reader.connection, reader.name());
     let wrong: Option<String> = connection.query_row(STREAMS, (), |row| row.get(0)).of(name)?;
     if let Some(what) = wrong {
-        return Err(VerifyError::Index { what: what.into() });
+        return Err(index(name, &what));
+    }
+    if let Some(what) = changed_schema(connection).of(name)? {
+        return Err(index(name, &format!("{what} is not as it was made")));
     }
     let found: String = connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0)).of(name)?;
     if found != "ok" {
-        return Err(VerifyError::Index { what: found.into() });
+        return Err(index(name, &found));
     }
+    let mut notes = connection.prepare_cached("SELECT name FROM note ORDER BY name").of(name)?;
+    let notes = notes.query_map((), |row| row.get::<_, String>(0)).of(name)?;
+    notes.into_iter().try_for_each(|note| reader.note(&note.of(name)?).map(drop))?;
     Ok(())
 }

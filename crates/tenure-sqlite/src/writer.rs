@@ -11,11 +11,13 @@ use tenure_core::Position;
 use tenure_core::log::{Append, Appended};
 use tenure_store::{Clock, StoreError};
 
-use crate::error::{Name, Shared};
+use crate::checkpoint::Checkpoints;
+use crate::error::Name;
 use crate::in_use;
 use crate::read::{self, Reader, run};
 use crate::row::{Decoder, Encoded};
 use crate::transaction::{Known, Transaction};
+use crate::witness::Witness;
 
 /// Facts of one commit at most; an append that is larger is a commit of its own.
 const GROUPED_FACTS: usize = 16_384;
@@ -76,6 +78,10 @@ pub(crate) struct Writer {
     pub(crate) known: Option<Known>,
     /// Whether the file said when it was opened that somebody writes to it.
     pub(crate) found_in_use: bool,
+    /// What keeps the write-ahead log short; nothing for a log in memory.
+    pub(crate) checkpoints: Option<Checkpoints>,
+    /// Where it says how far it acknowledged; nowhere for a log in memory.
+    pub(crate) witness: Option<Witness>,
     /// How a transaction is committed; a test makes it fail.
     pub(crate) commit: fn(&Connection) -> rusqlite::Result<()>,
 }
@@ -118,12 +124,15 @@ impl Writer {
     }
 
     /// Says in the file that nobody writes to it any more. Whoever does all the same says so again.
-    fn leave(&self) {
+    fn leave(&mut self) {
         let marked = self.found_in_use || self.known.as_ref().is_some_and(|known| known.marked);
         if marked && !self.poisoned.load(Ordering::Acquire) {
             let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
             // A mark that stays is no harm as long as the write-ahead log stays with it.
-            let _ = in_use::leave(&reader.connection);
+            if in_use::leave(&reader.connection, self.witness.as_mut()).is_err() {
+                self.poisoned.store(true, Ordering::Release);
+                in_use::keep_log(&reader.connection, true);
+            }
         }
     }
 
@@ -141,7 +150,7 @@ impl Writer {
             self.known = None;
             let error = Arc::new(error);
             for job in jobs {
-                job.refuse(self.shared(&error));
+                job.refuse(self.name.shared(&error));
             }
             if !connection.is_autocommit() {
                 let _ = run(connection, "ROLLBACK");
@@ -151,7 +160,10 @@ impl Writer {
         let mut answers = Vec::with_capacity(jobs.len());
         let written = self.write(connection, decoder, jobs, &mut answers);
         match written {
-            Ok(()) => answers.into_iter().for_each(Answer::send),
+            Ok(()) => {
+                answers.into_iter().for_each(Answer::send);
+                self.checkpoints.iter_mut().for_each(|checkpoints| checkpoints.tend(connection));
+            }
             Err(failure) => {
                 self.known = None;
                 decoder.forget_kinds();
@@ -168,27 +180,18 @@ impl Writer {
                 if unknown || error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
                     self.poisoned.store(true, Ordering::Release);
                     in_use::keep_log(connection, true);
+                    self.witness.iter_mut().for_each(Witness::doubt);
                 }
                 let error = Arc::new(error);
                 for answer in answers {
                     let error = if unknown {
-                        StoreError::Unknown(Box::new(Shared(Arc::clone(&error))))
+                        StoreError::Unknown(Box::new(self.name.failed(&error)))
                     } else {
-                        self.shared(&error)
+                        self.name.shared(&error)
                     };
                     answer.fail(error);
                 }
             }
-        }
-    }
-
-    fn shared(&self, error: &Arc<rusqlite::Error>) -> StoreError {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                StoreError::Locked { file: self.name.0.clone() }
-            }
-            Some(ErrorCode::DatabaseCorrupt) => self.name.damaged(&error.to_string()),
-            _ => StoreError::Backend(Box::new(Shared(Arc::clone(error)))),
         }
     }
 
@@ -211,7 +214,7 @@ impl Writer {
         jobs: Vec<Job>,
         answers: &mut Vec<Answer>,
     ) -> Result<(), Failure> {
-        let Self { name, clock, known, .. } = self;
+        let Self { name, clock, known, witness, .. } = self;
         let Some(known) = known else { return Ok(()) };
         let before = known.position;
         let mut touched = Vec::new();
@@ -236,7 +239,7 @@ impl Writer {
                     answers.push(Answer::Append(reply, answer));
                 }
                 Job::Note { name: note, expected, value, reply } => {
-                    let put = put_note(connection, &note, expected.as_deref(), &value);
+                    let put = put_note(connection, name, &note, expected.as_deref(), &value);
                     let answer = match put {
                         Ok(answer) => {
                             changed |= answer.is_ok();
@@ -260,7 +263,9 @@ impl Writer {
         }
         known.finish(connection, touched).map_err(Failure::Nothing)?;
         let new_mark = !known.marked && in_use::mark(connection, true).map_err(Failure::Nothing)?;
-        known.marked = true;
+        if !mem::replace(&mut known.marked, true) {
+            witness.iter_mut().for_each(Witness::forget);
+        }
         (self.commit)(connection).map_err(|error| match error.sqlite_error_code() {
             // Refused before a byte was written, or before the record that makes the others count.
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull) => {
@@ -268,6 +273,9 @@ impl Writer {
             }
             _ => Failure::Unknown(error),
         })?;
+        if let Some(witness) = witness {
+            witness.claim(known.head());
+        }
         if new_mark {
             in_use::settle(connection);
         }
@@ -278,18 +286,24 @@ impl Writer {
 /// The inner result is the caller's answer, the outer one the database's.
 fn put_note(
     connection: &Connection,
+    file: &Name,
     name: &str,
     expected: Option<&str>,
     value: &str,
 ) -> rusqlite::Result<Result<(), StoreError>> {
-    let actual = read::note(connection, name)?;
+    let actual = match read::note(connection, file, name) {
+        Ok(actual) => actual,
+        Err(error) => return Ok(Err(error)),
+    };
     if actual.as_deref() != expected {
         let actual = actual.map(Into::into);
         return Ok(Err(StoreError::NoteChanged { name: name.into(), actual }));
     }
     connection
-        .prepare_cached("INSERT INTO note VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
-        .execute((name, value))?;
+        .prepare_cached(
+            "INSERT INTO note VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET value = ?2, sum = ?3",
+        )?
+        .execute((name, value, read::note_sum(name, value)))?;
     Ok(Ok(()))
 }
 
@@ -326,6 +340,8 @@ mod tests {
             poisoned: Arc::default(),
             known: None,
             found_in_use: false,
+            checkpoints: None,
+            witness: None,
             commit,
         }
     }
