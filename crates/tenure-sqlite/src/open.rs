@@ -116,10 +116,11 @@ pub(crate) struct Opened {
 pub(crate) fn file(path: &Path, options: &Options) -> Result<Opened, StoreError> {
     let name = Name::of(path);
     library(&name)?;
+    let has_log = || fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
     // Before the file itself: who makes a store makes its log last.
-    let has_log = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let found_log = has_log();
     let found = inspect(path, &name, options.create)?;
-    if found == Found::Nothing && has_log {
+    if found == Found::Nothing && found_log {
         return Err(name
             .damaged("it is missing or empty, and the file ending in -wal with its last commits is there"));
     }
@@ -152,8 +153,10 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Opened, StoreError>
         return Err(name.not_safe(&what));
     }
     let in_use = in_use::is_marked(&second).of(&name)?;
-    // Somebody else may have copied the whole log into the file; whether anything is missing then, the witness knows.
-    if in_use && !has_log && witness.read().is_none() && !options.accept_missing_wal {
+    // Somebody else may have begun to write just now; or copied the whole log into the file, and then the witness knows
+    // whether anything is missing.
+    let unaccounted = || !found_log && !has_log() && witness.read().is_none();
+    if in_use && unaccounted() && !options.accept_missing_wal {
         return Err(name.damaged(
             "it was in use when it was copied or its process ended, and the file ending in -wal with its last \
              commits is not beside it",
@@ -163,7 +166,7 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Opened, StoreError>
         witness.remove();
     }
     let in_doubt = whole(second, &name, &witness)?;
-    if has_log && in_doubt {
+    if found_log && in_doubt && options.durability == Durability::Full {
         renew_log(&connection, path, options, &name)?;
     }
     in_use::keep_log(&connection, false);
