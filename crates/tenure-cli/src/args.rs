@@ -47,6 +47,8 @@ pub enum Command {
     Replay(Replay),
     /// Check every stored fact against its checksums and the hash chain.
     Verify(Verify),
+    /// Copy a store to a new file, also while it is in use.
+    Backup(Backup),
     /// Take back one fact, or a whole import.
     Void(Void),
     /// Orders, refunds and revenue per calendar month.
@@ -290,6 +292,21 @@ pub struct Verify {
     /// The store to check.
     #[arg(long, value_name = "FILE")]
     pub store: PathBuf,
+
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `tenure backup`
+#[derive(Args, Debug)]
+pub struct Backup {
+    /// The store to copy.
+    #[arg(long, value_name = "FILE")]
+    pub store: PathBuf,
+
+    /// The copy; a file that does not exist yet.
+    pub out: PathBuf,
 
     /// How to print the result.
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -19,6 +19,8 @@ enum Kind {
     Input,
     /// Exit code 3: the store failed.
     Store,
+    /// Exit code 130: somebody pressed Ctrl-C.
+    Stopped,
 }
 
 impl CliError {
@@ -30,6 +32,11 @@ impl CliError {
     /// The store failed.
     pub fn store(error: &(dyn core::error::Error + 'static)) -> Self {
         Self { kind: Kind::Store, message: chain(error), hint: None }
+    }
+
+    /// Somebody asked to stop.
+    pub const fn stopped(message: String) -> Self {
+        Self { kind: Kind::Stopped, message, hint: None }
     }
 
     /// Stdout cannot be written, for another reason than that nobody reads any more.
@@ -63,6 +70,7 @@ impl CliError {
         match self.kind {
             Kind::Input => ExitCode::from(2),
             Kind::Store => ExitCode::from(3),
+            Kind::Stopped => ExitCode::from(130),
         }
     }
 }

@@ -227,6 +227,12 @@ words! {
     no_stages: "the policy has no stages: whatever rests on them is left out", "策略未定义阶段：略去依赖阶段的内容";
     no_lost_stage: "the policy has no stage {}: who was lost, won back or may be lost is left out", "策略没有阶段 {}：略去流失、挽回与即将流失的客户";
     mixed_currencies: "amounts are in {} and in {}: RFM is left out, and worth is compared without conversion; name one currency in the policy", "金额包含 {} 与 {}：略去 RFM，且价值未经换算直接比较；请在策略中指定货币";
+    // Of `backup`.
+    copying: "copying", "复制";
+    backup_file: "Backup", "备份文件";
+    backup_position: "Facts, up to position", "事实数(至位置)";
+    backup_bytes: "Bytes", "字节数";
+    backup_next: "check it now and then: tenure verify --store {}", "请定期校验备份：tenure verify --store {}";
     // Of `quality`.
     quality_findings: "Findings", "检查发现";
     quality_clean: "nothing found", "未发现问题";

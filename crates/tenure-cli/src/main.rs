@@ -39,6 +39,7 @@ fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Report(args) => command::report::run(args, talk),
         Command::Replay(args) => command::replay::run(args, talk),
         Command::Verify(args) => command::verify::run(args, talk),
+        Command::Backup(args) => command::backup::run(args, talk),
         Command::Void(args) => command::void::run(args, talk),
         Command::Revenue(args) => command::revenue::run(args, talk),
         Command::Completions { shell } => {

@@ -12,7 +12,7 @@ use crate::options::Options;
 
 /// The name of a log in errors.
 #[derive(Clone, Debug)]
-pub(crate) struct Name(Location);
+pub(crate) struct Name(pub(crate) Location);
 
 impl Name {
     /// Database, server, schema and log. No password and no user.

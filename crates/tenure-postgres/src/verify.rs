@@ -66,7 +66,7 @@ async fn follow(reader: &Reader, follower: &mut Follower) -> Result<i64, VerifyE
     if follower.at() < to {
         return Err(VerifyError::Removed { position: Position(follower.at().unsigned_abs() + 1) });
     }
-    follower.arrive(head, &head_link, follower.at() == head)?;
+    follower.arrive(&name.0, head, &head_link, follower.at() == head)?;
     Ok(head)
 }
 
@@ -92,6 +92,6 @@ async fn beside(reader: &Reader) -> Result<(), VerifyError> {
     client.batch_execute("ROLLBACK").await.of(name)?;
     match found? {
         None => Ok(()),
-        Some(what) => Err(VerifyError::Index { what: what.into() }),
+        Some(what) => Err(VerifyError::Index { location: name.0.clone(), what: what.into() }),
     }
 }

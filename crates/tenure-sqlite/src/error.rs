@@ -17,6 +17,11 @@ impl Name {
     }
 
     pub(crate) fn error(&self, error: rusqlite::Error) -> StoreError {
+        self.shared(&Arc::new(error))
+    }
+
+    /// The same of an error that several get: those whose appends shared a commit.
+    pub(crate) fn shared(&self, error: &Arc<rusqlite::Error>) -> StoreError {
         let location = self.location();
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked { location },
@@ -27,12 +32,17 @@ impl Name {
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
                 self.unreachable(&error.to_string())
             }
-            _ => StoreError::backend(error),
+            _ => StoreError::backend(self.failed(error)),
         }
     }
 
     pub(crate) fn location(&self) -> Location {
         Location::File(self.0.clone())
+    }
+
+    /// What SQLite says, with the file that it says it of.
+    pub(crate) fn failed(&self, error: &Arc<rusqlite::Error>) -> Failed {
+        Failed { file: self.0.clone(), error: Arc::clone(error) }
     }
 
     pub(crate) fn damaged(&self, what: &str) -> StoreError {
@@ -63,18 +73,21 @@ impl<T> InStore<T> for rusqlite::Result<T> {
     }
 }
 
-/// One error that several callers get: those whose appends shared a commit.
+/// What SQLite says of a file.
 #[derive(Clone, Debug)]
-pub(crate) struct Shared(pub(crate) Arc<rusqlite::Error>);
+pub(crate) struct Failed {
+    file: PathBuf,
+    error: Arc<rusqlite::Error>,
+}
 
-impl fmt::Display for Shared {
+impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "{}: {}", self.file.display(), self.error)
     }
 }
 
-impl core::error::Error for Shared {
+impl core::error::Error for Failed {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.0.source()
+        self.error.source()
     }
 }

@@ -1,11 +1,13 @@
 //! What a store's file is like: for people who ask whether something is wrong with it.
 
+use std::fs;
+
 use rusqlite::Connection;
 use tenure_core::Timestamp;
 use tenure_store::StoreError;
 
 use crate::error::InStore;
-use crate::{Durability, SqliteStore, schema};
+use crate::{Durability, SqliteStore, open, schema};
 
 /// What a store's file is like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,9 @@ pub struct Health {
     pub pages: u64,
     /// Pages that hold nothing.
     pub free_pages: u64,
+    /// Bytes of the write-ahead log. It is copied into the file every 16 MB and then begins anew, as soon as nobody
+    /// reads from it; one of more than 128 MiB has a reader that does not end.
+    pub log_bytes: u64,
     /// What SQLite finds wrong with its pages and indexes, at most [`Health::MOST`] lines; empty if nothing.
     pub damage: Vec<String>,
 }
@@ -61,7 +66,9 @@ impl SqliteStore {
     /// ```
     pub fn health(&self) -> Result<Health, StoreError> {
         let durability = self.durability();
-        self.with_reader(|reader| look(&reader.connection, durability).of(&reader.name))
+        let health = self.with_reader(|reader| look(&reader.connection, durability).of(&reader.name))?;
+        let log = self.path().and_then(|path| fs::metadata(open::beside(path, "-wal")).ok());
+        Ok(Health { log_bytes: log.map_or(0, |log| log.len()), ..health })
     }
 }
 
@@ -86,6 +93,7 @@ fn look(connection: &Connection, durability: Durability) -> rusqlite::Result<Hea
         page_size: number("page_size")?.unsigned_abs(),
         pages: number("page_count")?.unsigned_abs(),
         free_pages: number("freelist_count")?.unsigned_abs(),
+        log_bytes: 0,
         damage,
     })
 }
@@ -118,6 +126,8 @@ mod tests {
         assert_eq!(appended.stored(), 1);
         let health = store.health().unwrap();
         assert_eq!(health.facts, 1);
+        // A header of 32 bytes, and frames of a page and 24 bytes.
+        assert!(health.log_bytes > 4096 && health.log_bytes % 4120 == 32, "{}", health.log_bytes);
         let page = pollster::block_on(store.read(&Read::all())).unwrap();
         assert_eq!(health.last_recorded_at, page.facts.iter().next().map(|fact| fact.recorded_at));
         drop(store);

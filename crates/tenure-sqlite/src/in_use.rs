@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::read::run;
+use crate::witness::Witness;
 
 /// Sets the mark within a transaction and tells whether that changed it.
 pub(crate) fn mark(connection: &Connection, in_use: bool) -> rusqlite::Result<bool> {
@@ -24,11 +25,17 @@ pub(crate) fn settle(connection: &Connection) {
     let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
 }
 
-/// Takes the mark away.
-pub(crate) fn leave(connection: &Connection) -> rusqlite::Result<()> {
+/// Takes the mark away, and then the witness: where the one cannot be done, the other is still needed. Both while
+/// nobody else can be writing, who would have made them anew.
+pub(crate) fn leave(connection: &Connection, witness: Option<&mut Witness>) -> rusqlite::Result<()> {
     run(connection, "BEGIN IMMEDIATE")?;
     mark(connection, false)?;
-    run(connection, "COMMIT")
+    run(connection, "COMMIT")?;
+    run(connection, "BEGIN IMMEDIATE")?;
+    if !is_marked(connection)? {
+        witness.into_iter().for_each(Witness::remove);
+    }
+    run(connection, "ROLLBACK")
 }
 
 /// Whether the mark is set.

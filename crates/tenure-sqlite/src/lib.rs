@@ -20,6 +20,7 @@
 //! - An acknowledged append is on disk: write-ahead log with `synchronous=EXTRA`, proved at opening. A mode that may
 //!   lose commits exists under a name that says so: [`Durability::MayLoseLastCommitsOnPowerLoss`].
 //! - [`SqliteStore::verify`] follows the hash chain and names the first fact that was altered, removed or moved.
+//! - [`SqliteStore::backup`] copies it while it is in use. Do not copy the file by hand: its last commits stand in others.
 //! - The file can be read with SQLite's own tools: `SELECT * FROM facts`.
 //!
 //! # Numbers
@@ -33,6 +34,8 @@
 //! It keeps one log a file. It does not encrypt. The format is number 0, unreleased: later builds refuse it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod backup;
+mod checkpoint;
 mod error;
 mod health;
 mod in_use;
@@ -45,8 +48,10 @@ mod schema;
 mod store;
 mod transaction;
 mod verify;
+mod witness;
 mod writer;
 
+pub use backup::{BackedUp, BackupError};
 pub use health::{Health, sqlite_version, store_format};
 pub use options::{Durability, Options};
 pub use store::SqliteStore;
@@ -63,6 +68,8 @@ mod tests {
         whole::<SqliteStore>();
         whole::<Verified>();
         whole::<VerifyError>();
+        whole::<BackedUp>();
+        whole::<BackupError>();
         whole::<Durability>();
         whole::<Health>();
     }

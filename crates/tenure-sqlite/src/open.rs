@@ -1,8 +1,8 @@
 //! Opening: what the file is, before it is touched; what it promises, before it is used.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _};
-use std::path::Path;
+use std::io::{self, ErrorKind, Read as _, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::in_use;
 use crate::options::{Durability, Options};
 use crate::read::{self, Reader};
 use crate::schema::{APPLICATION_ID, CREATE, FORMAT};
+use crate::witness::{Claim, Witness};
 
 /// SQLite 3.51.3 is the first without the race between a checkpoint and a commit that loses the commit.
 const OLDEST_LIBRARY: i32 = 3_051_003;
@@ -61,6 +62,9 @@ fn inspect(path: &Path, name: &Name, create: bool) -> Result<Found, StoreError> 
         .and_then(|file| file.take(100).read_to_end(&mut start))
         .map_err(|error| unreachable(&error))?;
     if !start.starts_with(b"SQLite format 3\0") {
+        if create && start.iter().all(|byte| *byte == 0) && begun(path) {
+            return Ok(Found::Nothing);
+        }
         return Err(name.not_a_store("not a SQLite file"));
     }
     let number = |at: usize| -> Option<i64> {
@@ -81,6 +85,25 @@ fn inspect(path: &Path, name: &Name, create: bool) -> Result<Found, StoreError> 
     Ok(Found::Store)
 }
 
+/// Whether somebody began to make a database here and did not come to the end: the journal beside the file says that
+/// there was nothing before, and that is what SQLite makes of it.
+fn begun(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let journal = File::open(beside(path, "-journal"));
+    let read = journal.and_then(|journal| journal.take(28).read_to_end(&mut start));
+    // Offsets of the SQLite file format, section 3.
+    read.is_ok()
+        && start.starts_with(&[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7])
+        && start.get(16..20) == Some(&[0; 4])
+}
+
+/// The path of a file that stands beside the store.
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
 /// An opened file.
 pub(crate) struct Opened {
     /// The writer's connection.
@@ -93,18 +116,29 @@ pub(crate) struct Opened {
 pub(crate) fn file(path: &Path, options: &Options) -> Result<Opened, StoreError> {
     let name = Name::of(path);
     library(&name)?;
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    let has_log = || fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    // Before the file itself: who makes a store makes its log last.
+    let found_log = has_log();
     let found = inspect(path, &name, options.create)?;
+    if found == Found::Nothing && found_log {
+        return Err(name
+            .damaged("it is missing or empty, and the file ending in -wal with its last commits is there"));
+    }
+    let mut witness = Witness::beside(path, false);
     let connection = connect(path, options, &name)?;
     // Until the file is found to be whole, closing it must change nothing.
     in_use::keep_log(&connection, true);
     durable(&connection, options, &name)?;
-    if found == Found::Nothing {
+    // A file that somebody began to make is empty once SQLite has looked at it.
+    let created = found == Found::Nothing || is_empty(&connection).of(&name)?;
+    if created && !options.create {
+        return Err(
+            name.not_a_store("somebody began to make it and did not come to the end; it holds nothing")
+        );
+    }
+    if created {
         create(&connection, &name)?;
     }
-    let created = found == Found::Nothing;
     write_ahead(&connection, options, &name)?;
     if created {
         // The first write through the write-ahead log: where syncing fails early, SQLite says "wal" and writes
@@ -119,13 +153,22 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Opened, StoreError>
         return Err(name.not_safe(&what));
     }
     let in_use = in_use::is_marked(&second).of(&name)?;
-    if in_use && !has_log && !options.accept_missing_wal {
+    // Somebody else may have begun to write just now; or copied the whole log into the file, and then the witness knows
+    // whether anything is missing.
+    let unaccounted = || !found_log && !has_log() && witness.read().is_none();
+    if in_use && unaccounted() && !options.accept_missing_wal {
         return Err(name.damaged(
             "it was in use when it was copied or its process ended, and the file ending in -wal with its last \
              commits is not beside it",
         ));
     }
-    whole(second, &name)?;
+    if options.accept_missing_wal {
+        witness.remove();
+    }
+    let in_doubt = whole(second, &name, &witness)?;
+    if found_log && in_doubt && options.durability == Durability::Full {
+        renew_log(&connection, path, options, &name)?;
+    }
     in_use::keep_log(&connection, false);
     Ok(Opened { connection, in_use })
 }
@@ -180,6 +223,10 @@ fn durable(connection: &Connection, options: &Options, name: &Name) -> Result<()
     if actual == level { Ok(()) } else { Err(name.not_safe("SQLite did not take the level of durability")) }
 }
 
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA page_count", (), |row| row.get(0)).map(|pages: i64| pages == 0)
+}
+
 /// Makes an empty database a store, unless another process just did. This happens under the rollback journal, so
 /// that the mark of a store is in the file itself and not only in its write-ahead log.
 fn create(connection: &Connection, name: &Name) -> Result<(), StoreError> {
@@ -218,8 +265,46 @@ fn write_ahead(connection: &Connection, options: &Options, name: &Name) -> Resul
     connection.pragma_update(None, "journal_size_limit", KEPT_LOG_BYTES).of(name)
 }
 
-/// Checks that the file is a store of this format and that its head and its tail agree.
-fn whole(connection: Connection, name: &Name) -> Result<(), StoreError> {
+/// Writes what stands in the write-ahead log anew, and syncs it.
+///
+/// Its end may be that of a commit whose sync failed: then it stands in the memory of the system and perhaps never on
+/// disk, where no later sync would bring it. SQLite reads it all the same, and would build on it. What is written again is
+/// synced again. Where somebody else writes this is not needed, and must not be: what failed to be synced is no part of
+/// the log that they go on with.
+fn renew_log(connection: &Connection, path: &Path, options: &Options, name: &Name) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::from_millis(100)).of(name)?;
+    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    connection.busy_timeout(options.lock_timeout).of(name)?;
+    match begun {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => return Ok(()),
+        begun => begun.of(name)?,
+    }
+    let renewed = write_again(&beside(path, "-wal"));
+    connection.execute_batch("ROLLBACK").of(name)?;
+    renewed.map_err(|error| name.unreachable(&format!("the file ending in -wal cannot be synced: {error}")))
+}
+
+fn write_again(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut bytes = vec![0; 1 << 20];
+    let mut at = 0_u64;
+    loop {
+        file.seek(SeekFrom::Start(at))?;
+        let read = file.read(&mut bytes)?;
+        if read == 0 {
+            return file.sync_all();
+        }
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes.get(..read).unwrap_or_default())?;
+        at += read as u64;
+    }
+}
+
+/// Checks that the file is a store of this format, that its head and its tail agree, and that the log is as long as it
+/// was acknowledged to be. Tells whether there may be more in it than that.
+fn whole(connection: Connection, name: &Name, witness: &Witness) -> Result<bool, StoreError> {
+    // Before the log is looked at: another handle may go on writing both.
+    let claim = witness.read();
     let pragma = |pragma: &str| -> Result<i64, StoreError> {
         connection.query_row(&format!("PRAGMA {pragma}"), (), |row| row.get(0)).of(name)
     };
@@ -250,13 +335,26 @@ fn whole(connection: Connection, name: &Name) -> Result<(), StoreError> {
                 }
                 error => Err(error),
             })?;
-            let tail: Vec<u8> = connection
-                .query_row("SELECT link FROM fact WHERE position = ?1", [last], |row| row.get(0))
-                .of(name)?;
-            if tail != link {
+            if link_at(connection, last).of(name)? != Some(link) {
                 return Err(name.damaged("its head does not vouch for its last fact"));
             }
         }
-        Ok(())
+        let Some(Claim { position, link, in_doubt }) = claim else { return Ok(true) };
+        if position > facts {
+            return Err(name.damaged(&format!(
+                "it holds {facts} facts and {position} were acknowledged, as the file ending in -head says; the file \
+                 ending in -wal is missing, damaged or not the newest"
+            )));
+        }
+        if position > 0 && link_at(connection, position).of(name)? != Some(link) {
+            return Err(name.damaged(&format!(
+                "the fact at position {position} is not the one that was acknowledged, as the file ending in -head says"
+            )));
+        }
+        Ok(in_doubt || position < facts)
     })
+}
+
+fn link_at(connection: &Connection, position: i64) -> rusqlite::Result<Option<[u8; 32]>> {
+    connection.query_row("SELECT link FROM fact WHERE position = ?1", [position], |row| row.get(0)).optional()
 }

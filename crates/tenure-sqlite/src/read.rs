@@ -4,6 +4,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use tenure_core::log::{Direction, FactBlock, KindSet, KnownAt, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
 use tenure_store::{Entries, EntryKey, Head, LogHash, StoreError, StreamPage, Unreadable};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::error::{InStore, Name};
 use crate::row::Decoder;
@@ -62,8 +63,11 @@ impl Reader {
     ) -> Result<T, StoreError> {
         run(&self.connection, "BEGIN").of(&self.name)?;
         let result = self.decoder.learn_kinds(&self.connection).of(&self.name).and_then(|()| work(self));
-        // A transaction that only read has nothing to lose.
-        run(&self.connection, "COMMIT").of(&self.name)?;
+        // A transaction that only read has nothing to lose. Where SQLite could not go on it has ended it already.
+        if !self.connection.is_autocommit() {
+            let ended = run(&self.connection, "COMMIT").of(&self.name);
+            return result.and_then(|read| ended.map(|()| read));
+        }
         result
     }
 
@@ -202,7 +206,7 @@ impl Reader {
 
     pub(crate) fn entries(&mut self, keys: &[EntryKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         self.on_snapshot(|reader| {
-            keys.iter().map(|key| entry(&reader.connection, key).of(&reader.name)).collect()
+            keys.iter().map(|key| entry(&reader.connection, &reader.name, key)).collect()
         })
     }
 
@@ -219,20 +223,27 @@ impl Reader {
             _ => (SCAN_FROM, prefix),
         };
         let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
-        let read = || -> rusqlite::Result<Entries> {
-            let mut rows = self.connection.prepare_cached(sql)?;
-            let rows = rows.query_map((space, from, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let begins = |row: &rusqlite::Result<(Box<[u8]>, Vec<u8>)>| {
-                row.as_ref().map_or(true, |(key, _)| key.starts_with(prefix))
-            };
-            rows.take_while(begins).collect()
-        };
-        read().of(&self.name)
+        let mut rows = self.connection.prepare_cached(sql).of(&self.name)?;
+        let mut rows = rows.query((space, from, limit)).of(&self.name)?;
+        let mut entries = Entries::new();
+        while let Some(row) = rows.next().of(&self.name)? {
+            let key: Vec<u8> = row.get(0).of(&self.name)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            let key = EntryKey::new(space, key);
+            let (value, sum) = (row.get(1).of(&self.name)?, row.get(2).of(&self.name)?);
+            let value = whole_entry(&self.name, &key, value, sum)?;
+            entries.push((key.key, value));
+        }
+        Ok(entries)
     }
 }
 
-const SCAN_FROM: &str = "SELECT key, value FROM entry WHERE space = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
-const SCAN_AFTER: &str = "SELECT key, value FROM entry WHERE space = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
+const SCAN_FROM: &str =
+    "SELECT key, value, sum FROM entry WHERE space = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
+const SCAN_AFTER: &str =
+    "SELECT key, value, sum FROM entry WHERE space = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
 
 impl Chain {
     /// Makes sure that it holds the positions of versions `from` to the end of the stream.
@@ -355,11 +366,33 @@ pub(crate) fn find(connection: &Connection) -> rusqlite::Result<CachedStatement<
     connection.prepare_cached("SELECT position FROM fact WHERE id = ?1")
 }
 
-pub(crate) fn entry(connection: &Connection, key: &EntryKey) -> rusqlite::Result<Option<Vec<u8>>> {
-    connection
-        .prepare_cached("SELECT value FROM entry WHERE space = ?1 AND key = ?2")?
-        .query_row((&key.space, &key.key), |row| row.get(0))
-        .optional()
+/// What stands under a key, if it is what was written.
+pub(crate) fn entry(
+    connection: &Connection,
+    file: &Name,
+    key: &EntryKey,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let entry: Option<(Vec<u8>, i64)> = connection
+        .prepare_cached("SELECT value, sum FROM entry WHERE space = ?1 AND key = ?2")
+        .and_then(|mut entry| {
+            entry.query_row((&key.space, &key.key), |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .of(file)?;
+    entry.map(|(value, sum)| whole_entry(file, key, value, sum)).transpose()
+}
+
+fn whole_entry(file: &Name, key: &EntryKey, value: Vec<u8>, sum: i64) -> Result<Vec<u8>, StoreError> {
+    if entry_sum(key, &value) == sum {
+        Ok(value)
+    } else {
+        Err(file.damaged(&format!("the entry {key} does not fit its checksum")))
+    }
+}
+
+/// The checksum over an entry.
+pub(crate) fn entry_sum(key: &EntryKey, value: &[u8]) -> i64 {
+    let place = xxh3_64_with_seed(&key.key, xxh3_64(key.space.as_bytes()));
+    xxh3_64_with_seed(value, place).cast_signed()
 }
 
 fn version(row: &Row<'_>) -> i64 {

@@ -68,6 +68,7 @@ CREATE TABLE entry (
     space TEXT NOT NULL,
     key BLOB NOT NULL,
     value BLOB NOT NULL,
+    sum INTEGER NOT NULL,
     PRIMARY KEY (space, key)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER fact_is_never_changed BEFORE UPDATE ON fact

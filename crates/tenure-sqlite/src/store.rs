@@ -15,11 +15,13 @@ use tenure_core::{CustomerId, EventId, Position, Version};
 use tenure_store::row::Encoded;
 use tenure_store::{Commit, Committed, Entries, EntryKey, EventStore, Head, StoreError, StreamPage};
 
+use crate::checkpoint::Checkpoints;
 use crate::error::Name;
 use crate::in_use;
 use crate::open;
-use crate::options::Options;
+use crate::options::{Durability, Options};
 use crate::read::Reader;
+use crate::witness::Witness;
 use crate::writer::{self, Job, Writer};
 
 /// Connections for reading that are kept when nobody reads.
@@ -79,6 +81,15 @@ enum Source {
     Memory(Arc<Mutex<Reader>>),
 }
 
+impl Source {
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::Memory(_) => None,
+        }
+    }
+}
+
 impl SqliteStore {
     /// Opens a store, or creates it where there is no file or one of zero bytes.
     ///
@@ -126,6 +137,8 @@ impl SqliteStore {
             commits: Arc::clone(&commits),
             known: None,
             found_in_use,
+            checkpoints: source.path().map(|path| Checkpoints::of(path, options.lock_timeout)),
+            witness: source.path().map(|path| Witness::beside(path, options.durability == Durability::Full)),
             commit: writer::commit,
         };
         let thread = thread::Builder::new()
@@ -137,10 +150,7 @@ impl SqliteStore {
 
     /// The file of the store; none for one in memory.
     pub fn path(&self) -> Option<&Path> {
-        match &self.source {
-            Source::File { path, .. } => Some(path),
-            Source::Memory(_) => None,
-        }
+        self.source.path()
     }
 
     /// Whether a write failed in a way after which this handle takes no more; open the store again.
@@ -148,7 +158,7 @@ impl SqliteStore {
         self.poisoned.load(Ordering::Acquire)
     }
 
-    pub(crate) const fn durability(&self) -> crate::Durability {
+    pub(crate) const fn durability(&self) -> Durability {
         self.options.durability
     }
 

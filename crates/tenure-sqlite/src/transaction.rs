@@ -56,6 +56,11 @@ impl Known {
         })
     }
 
+    /// The last position and its link.
+    pub(crate) const fn head(&self) -> (i64, [u8; 32]) {
+        (self.position, self.link)
+    }
+
     fn stream(&mut self, connection: &Connection, customer: CustomerId) -> rusqlite::Result<(i64, i64)> {
         if let Some(end) = self.streams.get(&customer) {
             return Ok(*end);
@@ -121,7 +126,7 @@ impl Transaction<'_> {
     /// Checks what a commit expects and decides about its facts; none if it has none.
     pub(crate) fn decide(&mut self, commit: &Commit) -> Result<Option<Vec<Decision>>, StoreError> {
         let head = Position(self.known.position.unsigned_abs());
-        commit.check(head, |key| read::entry(self.connection, key).of(self.name))?;
+        commit.check(head, |key| read::entry(self.connection, self.name, key))?;
         commit.facts().map(|append| self.decide_append(append)).transpose()
     }
 
@@ -165,9 +170,10 @@ impl Transaction<'_> {
                 Some(value) => self
                     .connection
                     .prepare_cached(
-                        "INSERT INTO entry VALUES (?1, ?2, ?3) ON CONFLICT (space, key) DO UPDATE SET value = ?3",
+                        "INSERT INTO entry VALUES (?1, ?2, ?3, ?4)
+                         ON CONFLICT (space, key) DO UPDATE SET value = ?3, sum = ?4",
                     )?
-                    .execute((&key.space, &key.key, value))?,
+                    .execute((&key.space, &key.key, value, read::entry_sum(key, value)))?,
                 None => self
                     .connection
                     .prepare_cached("DELETE FROM entry WHERE space = ?1 AND key = ?2")?

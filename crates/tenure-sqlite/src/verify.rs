@@ -2,12 +2,13 @@
 
 use core::ops::ControlFlow;
 
+use rusqlite::Connection;
 use tenure_core::Position;
-use tenure_store::{Follower, StoreError, Verified, VerifyError};
+use tenure_store::{EntryKey, Follower, Verified, VerifyError};
 
-use crate::error::InStore;
+use crate::error::{InStore, Name};
 use crate::read::{self, Reader};
-use crate::schema::columns;
+use crate::schema::{self, columns};
 use crate::store::SqliteStore;
 
 /// Facts that are followed within one snapshot, so that a long check does not hold up the write-ahead log.
@@ -39,8 +40,9 @@ impl SqliteStore {
     ) -> Result<Verified, VerifyError> {
         let mut follower = Follower::default();
         loop {
-            let head =
-                self.with_reader(|reader| reader.on_snapshot(|reader| Ok(follow(reader, &mut follower))))??;
+            let found =
+                self.with_reader(|reader| reader.on_snapshot(|reader| Ok(follow(reader, &mut follower))))?;
+            let head = found?;
             let position = Position(follower.at().unsigned_abs());
             if progress(position, Position(head.unsigned_abs())).is_break() {
                 return Err(VerifyError::Stopped { at: position });
@@ -54,10 +56,14 @@ impl SqliteStore {
     }
 }
 
+fn index(name: &Name, what: &str) -> VerifyError {
+    VerifyError::Index { location: name.location(), what: what.into() }
+}
+
 /// Follows the chain for a while and gives the head.
 fn follow(reader: &mut Reader, follower: &mut Follower) -> Result<i64, VerifyError> {
-    let Reader { connection, decoder, .. } = reader;
-    let sql = |error| VerifyError::Store(StoreError::backend(error));
+    let Reader { connection, decoder, name, .. } = reader;
+    let sql = |error| VerifyError::Store(name.error(error));
     let (head, head_link) = read::head(connection).map_err(sql)?;
     let mut links = connection.prepare_cached(LINKS).map_err(sql)?;
     let mut rows = links.query((follower.at(), AT_ONCE)).map_err(sql)?;
@@ -66,7 +72,7 @@ fn follow(reader: &mut Reader, follower: &mut Follower) -> Result<i64, VerifyErr
         left -= 1;
         decoder.follow(row, head, follower)?;
     }
-    follower.arrive(head, &head_link, left > 0)?;
+    follower.arrive(&name.location(), head, &head_link, left > 0)?;
     Ok(head)
 }
 
@@ -85,18 +91,46 @@ const STREAMS: &str = "
         ) THEN 'a stream does not end at its last fact'
         WHEN (SELECT coalesce(sum(version), 0) FROM stream) <> (SELECT count(*) FROM fact)
             THEN 'the streams do not hold all of them'
+        WHEN (SELECT recorded_at FROM head) <>
+            coalesce((SELECT recorded_at FROM fact ORDER BY position DESC LIMIT 1), 0)
+            THEN 'the head was not recorded with the last of them'
     END";
 
-/// Checks streams and indexes against the facts.
+/// A table, index, trigger or view that is not what every store has: whatever rests on it would be wrong in silence.
+fn changed_schema(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    const SCHEMA: &str = "SELECT type || ' ' || name, tbl_name, sql FROM sqlite_schema";
+    type Made = (String, String, Option<String>);
+    let of = |connection: &Connection| -> rusqlite::Result<Vec<Made>> {
+        let mut schema = connection.prepare(SCHEMA)?;
+        let rows = schema.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.collect()
+    };
+    let fresh = Connection::open_in_memory()?;
+    fresh.execute_batch(schema::CREATE)?;
+    let here = of(connection)?;
+    Ok(of(&fresh)?.into_iter().find(|made| !here.contains(made)).map(|(name, ..)| name))
+}
+
+/// Checks streams, indexes, entries and the schema itself against the facts.
 fn beside(reader: &Reader) -> Result<(), VerifyError> {
     let (connection, name) = (&reader.connection, reader.name());
     let wrong: Option<String> = connection.query_row(STREAMS, (), |row| row.get(0)).of(name)?;
     if let Some(what) = wrong {
-        return Err(VerifyError::Index { what: what.into() });
+        return Err(index(name, &what));
+    }
+    if let Some(what) = changed_schema(connection).of(name)? {
+        return Err(index(name, &format!("{what} is not as it was made")));
     }
     let found: String = connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0)).of(name)?;
     if found != "ok" {
-        return Err(VerifyError::Index { what: found.into() });
+        return Err(index(name, &found));
+    }
+    let mut keys = connection.prepare_cached("SELECT space, key FROM entry ORDER BY space, key").of(name)?;
+    let keys =
+        keys.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))).of(name)?;
+    for key in keys {
+        let (space, key) = key.of(name)?;
+        read::entry(connection, name, &EntryKey::new(space, key))?;
     }
     Ok(())
 }

@@ -13,11 +13,13 @@ use tenure_core::log::Appended;
 use tenure_store::row::Encoded;
 use tenure_store::{Clock, Commit, Committed, StoreError};
 
-use crate::error::{Name, Shared};
+use crate::checkpoint::Checkpoints;
+use crate::error::Name;
 use crate::in_use;
 use crate::read::{Reader, run};
 use crate::row::Decoder;
 use crate::transaction::{Known, Transaction};
+use crate::witness::Witness;
 
 /// Facts and entries of one transaction at most; a commit that is larger has one of its own.
 const GROUPED: usize = 16_384;
@@ -52,6 +54,10 @@ pub(crate) struct Writer {
     pub(crate) known: Option<Known>,
     /// Whether the file said when it was opened that somebody writes to it.
     pub(crate) found_in_use: bool,
+    /// What keeps the write-ahead log short; nothing for a log in memory.
+    pub(crate) checkpoints: Option<Checkpoints>,
+    /// Where it says how far it acknowledged; nowhere for a log in memory.
+    pub(crate) witness: Option<Witness>,
     /// How a transaction is committed; a test makes it fail.
     pub(crate) commit: fn(&Connection) -> rusqlite::Result<()>,
 }
@@ -94,12 +100,15 @@ impl Writer {
     }
 
     /// Says in the file that nobody writes to it any more. Whoever does all the same says so again.
-    fn leave(&self) {
+    fn leave(&mut self) {
         let marked = self.found_in_use || self.known.as_ref().is_some_and(|known| known.marked);
         if marked && !self.poisoned.load(Ordering::Acquire) {
             let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
             // A mark that stays is no harm as long as the write-ahead log stays with it.
-            let _ = in_use::leave(&reader.connection);
+            if in_use::leave(&reader.connection, self.witness.as_mut()).is_err() {
+                self.poisoned.store(true, Ordering::Release);
+                in_use::keep_log(&reader.connection, true);
+            }
         }
     }
 
@@ -117,7 +126,7 @@ impl Writer {
             self.known = None;
             let error = Arc::new(error);
             for job in jobs {
-                job.answer(Err(self.shared(&error)));
+                job.answer(Err(self.name.shared(&error)));
             }
             if !connection.is_autocommit() {
                 let _ = run(connection, "ROLLBACK");
@@ -134,6 +143,7 @@ impl Writer {
                 if stored {
                     self.commits.notify(usize::MAX);
                 }
+                self.checkpoints.iter_mut().for_each(|checkpoints| checkpoints.tend(connection));
             }
             Err(failure) => {
                 self.known = None;
@@ -151,27 +161,18 @@ impl Writer {
                 if unknown || error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
                     self.poisoned.store(true, Ordering::Release);
                     in_use::keep_log(connection, true);
+                    self.witness.iter_mut().for_each(Witness::doubt);
                 }
                 let error = Arc::new(error);
                 for (job, _) in answers {
                     let error = if unknown {
-                        StoreError::Unknown(Box::new(Shared(Arc::clone(&error))))
+                        StoreError::Unknown(Box::new(self.name.failed(&error)))
                     } else {
-                        self.shared(&error)
+                        self.name.shared(&error)
                     };
                     job.answer(Err(error));
                 }
             }
-        }
-    }
-
-    fn shared(&self, error: &Arc<rusqlite::Error>) -> StoreError {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                StoreError::Locked { location: self.name.location() }
-            }
-            Some(ErrorCode::DatabaseCorrupt) => self.name.damaged(&error.to_string()),
-            _ => StoreError::Backend(Box::new(Shared(Arc::clone(error)))),
         }
     }
 
@@ -195,7 +196,7 @@ impl Writer {
         jobs: Vec<Job>,
         answers: &mut Vec<(Job, Result<Committed, StoreError>)>,
     ) -> Result<bool, Failure> {
-        let Self { name, clock, known, .. } = self;
+        let Self { name, clock, known, witness, .. } = self;
         let Some(known) = known else { return Ok(false) };
         let before = known.position;
         let mut touched = Vec::new();
@@ -228,7 +229,9 @@ impl Writer {
         }
         known.finish(connection, touched).map_err(Failure::Nothing)?;
         let new_mark = !known.marked && in_use::mark(connection, true).map_err(Failure::Nothing)?;
-        known.marked = true;
+        if !mem::replace(&mut known.marked, true) {
+            witness.iter_mut().for_each(Witness::forget);
+        }
         (self.commit)(connection).map_err(|error| match error.sqlite_error_code() {
             // Refused before a byte was written, or before the record that makes the others count.
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull) => {
@@ -236,6 +239,9 @@ impl Writer {
             }
             _ => Failure::Unknown(error),
         })?;
+        if let Some(witness) = witness {
+            witness.claim(known.head());
+        }
         if new_mark {
             in_use::settle(connection);
         }
@@ -279,6 +285,8 @@ mod tests {
             commits: Arc::default(),
             known: None,
             found_in_use: false,
+            checkpoints: None,
+            witness: None,
             commit,
         }
     }

@@ -288,3 +288,135 @@ fn a_stale_write_ahead_log_is_refused_or_ignored() {
     fs::write(&path, whole).unwrap();
     assert!(SqliteStore::open(&path, Options::new()).is_ok());
 }
+
+/// SQLite takes the first frame that is not whole for the end of its log, so all that is behind it would be gone in
+/// silence. The file beside it knows better.
+#[test]
+fn a_write_ahead_log_that_lost_its_end_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    store_of(&at("a.db"), 3);
+    let store = SqliteStore::open(at("a.db"), Options::new()).unwrap();
+    (3..6).for_each(|n| append(&store, n).unwrap());
+    let older = fs::read(at("a.db-wal")).unwrap();
+    (6..9).for_each(|n| append(&store, n).unwrap());
+    let (main, log, head) = (
+        fs::read(at("a.db")).unwrap(),
+        fs::read(at("a.db-wal")).unwrap(),
+        fs::read(at("a.db-head")).unwrap(),
+    );
+    let with = |log: &[u8], head: &[u8]| {
+        fs::write(at("copy.db"), &main).unwrap();
+        fs::write(at("copy.db-wal"), log).unwrap();
+        fs::write(at("copy.db-head"), head).unwrap();
+    };
+    let mut flipped = log.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    let mut headless = log.clone();
+    headless[3] ^= 1;
+    for (what, log) in [
+        ("older", older.as_slice()),
+        ("cut off", &log[..log.len() - 1]),
+        ("empty", &[]),
+        ("flipped in its last frame", &flipped),
+        ("without its header", &headless),
+    ] {
+        with(log, &head);
+        let error = refusal(&at("copy.db"));
+        assert!(
+            matches!(&error, StoreError::Damaged { what, .. } if what.contains("9 were acknowledged")),
+            "{what}: {error}"
+        );
+        assert_eq!(
+            (fs::read(at("copy.db")).unwrap(), fs::read(at("copy.db-wal")).unwrap()),
+            (main.clone(), log.to_vec())
+        );
+    }
+    // Who wants what there is, gets it, and the store goes on.
+    let accepted = SqliteStore::open(at("copy.db"), Options::new().accept_missing_wal()).unwrap();
+    append(&accepted, 100).unwrap();
+    drop(accepted);
+    assert!(SqliteStore::open(at("copy.db"), Options::new()).is_ok() && !at("copy.db-head").exists());
+    // A claim of another log fits no fact.
+    let mut other = head.clone();
+    other[20] ^= 1;
+    let sum = xxhash_rust::xxh3::xxh3_64(&other[..49]).to_le_bytes();
+    other[49..].copy_from_slice(&sum);
+    with(&log, &other);
+    let error = refusal(&at("copy.db"));
+    assert!(
+        matches!(&error, StoreError::Damaged { what, .. } if what.contains("position 9 is not the one")),
+        "{error}"
+    );
+    with(&log, &head);
+    assert_eq!(
+        pollster::block_on(SqliteStore::open(at("copy.db"), Options::new()).unwrap().head())
+            .unwrap()
+            .position
+            .0,
+        9
+    );
+    drop(store);
+    assert!(!at("a.db-head").exists(), "the last handle takes it away");
+}
+
+/// Another program copied the whole log into the file: nothing is missing, and the file beside them says so.
+#[test]
+fn a_log_that_was_copied_into_the_file_is_not_missed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("a.db"), directory.path().join("copy.db"));
+    let store = SqliteStore::open(&path, Options::new()).unwrap();
+    (0..5).for_each(|n| append(&store, n).unwrap());
+    let raw = Connection::open(&path).unwrap();
+    raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).unwrap();
+    fs::copy(&path, &copy).unwrap();
+    assert!(matches!(refusal(&copy), StoreError::Damaged { .. }), "without the file beside it nobody knows");
+    fs::copy(directory.path().join("a.db-head"), directory.path().join("copy.db-head")).unwrap();
+    let opened = SqliteStore::open(&copy, Options::new()).unwrap();
+    assert_eq!(pollster::block_on(opened.head()).unwrap(), pollster::block_on(store.head()).unwrap());
+}
+
+#[test]
+fn a_log_whose_file_is_gone_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let store = SqliteStore::open(&path, Options::new()).unwrap();
+    append(&store, 1).unwrap();
+    let log = fs::read(directory.path().join("a.db-wal")).unwrap();
+    drop(store);
+    let gone = directory.path().join("gone.db");
+    for content in [None, Some("")] {
+        fs::write(directory.path().join("gone.db-wal"), &log).unwrap();
+        if let Some(content) = content {
+            fs::write(&gone, content).unwrap();
+        }
+        let error = refusal(&gone);
+        assert!(
+            matches!(&error, StoreError::Damaged { what, .. } if what.contains("missing or empty")),
+            "{error}"
+        );
+        assert_eq!(fs::read(directory.path().join("gone.db-wal")).unwrap(), log);
+    }
+}
+
+/// Somebody began to make a store and was killed: the journal beside it takes back what there is, and it is made anew.
+#[test]
+fn a_store_whose_making_was_not_finished_is_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    // As it is when the power goes after the pages and before the first of them.
+    let journal =
+        [&[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7][..], &[0; 12], &[0, 0, 2, 0, 0, 0, 16, 0]]
+            .concat();
+    let unfinished = |header: &[u8]| {
+        fs::write(&path, [header, &vec![0; 4096 * 5 - header.len()]].concat()).unwrap();
+        fs::write(directory.path().join("a.db-journal"), [&journal[..], &[0; 512 - 28]].concat()).unwrap();
+    };
+    unfinished(&[]);
+    let error = SqliteStore::open(&path, Options::new().existing()).unwrap_err();
+    assert!(matches!(error, StoreError::NotAStore { .. }), "{error:?}");
+    append(&SqliteStore::open(&path, Options::new()).unwrap(), 1).unwrap();
+    // Without the journal it is a file of zeros, which is not ours.
+    fs::write(&path, [0; 8192]).unwrap();
+    assert!(matches!(refusal(&path), StoreError::NotAStore { .. }));
+}

@@ -169,3 +169,33 @@ fn a_removed_fact_is_no_end_of_the_log_and_hides_no_stream() {
     let error = pollster::block_on(store.read(&rest.from(Position(18)))).unwrap_err();
     assert!(matches!(error, StoreError::Undecodable { position: Position(19), .. }), "{error:?}");
 }
+
+/// A schema that was changed, a note, and an instant of the head: nothing that a read would notice.
+#[test]
+fn what_no_read_would_notice_is_found() {
+    for (sql, what) in [
+        ("DROP VIEW facts", "view facts"),
+        (
+            "DROP INDEX fact_correction; CREATE INDEX fact_correction ON fact (position) WHERE kind IN (1, 3)",
+            "index fact_correction",
+        ),
+        ("UPDATE head SET recorded_at = recorded_at + 1", "the head was not recorded"),
+        ("INSERT INTO note VALUES ('batch', 'csv', 7)", "the note \"batch\""),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let store = store(&path);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let error = verify(&store).unwrap_err().to_string();
+        assert!(error.contains(what) && error.contains("a.db"), "{sql}: {error}");
+    }
+    // Tables of others are no harm.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let store = store(&path);
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE mine (a); CREATE INDEX seen ON fact (occurred_at)")
+        .unwrap();
+    verify(&store).unwrap();
+}

@@ -3,7 +3,7 @@
 use tenure_core::Position;
 
 use crate::row::{Body, Column, Decoder, Header};
-use crate::{LogHash, StoreError, Unreadable};
+use crate::{Location, LogHash, StoreError, Unreadable};
 
 /// What a check found to be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,10 @@ pub enum VerifyError {
         written_at: Position,
     },
     /// The facts are right, and what the store keeps about them is not. **What to do:** restore a backup.
-    #[error("the facts are whole, but {what}")]
+    #[error("the facts in {location} are whole, but {what}")]
     Index {
+        /// Where.
+        location: Location,
         /// What is not right.
         what: Box<str>,
     },
@@ -123,8 +125,14 @@ impl Follower {
     ///
     /// # Errors
     /// [`VerifyError::Removed`] for facts missing at the end, [`VerifyError::Index`] for a head that is not theirs.
-    pub fn arrive(&self, head: i64, head_link: &[u8; 32], whole: bool) -> Result<(), VerifyError> {
-        let index = |what: String| Err(VerifyError::Index { what: what.into() });
+    pub fn arrive(
+        &self,
+        location: &Location,
+        head: i64,
+        head_link: &[u8; 32],
+        whole: bool,
+    ) -> Result<(), VerifyError> {
+        let index = |what: String| Err(VerifyError::Index { location: location.clone(), what: what.into() });
         if whole && self.at < head {
             return Err(VerifyError::Removed { position: at(self.at.saturating_add(1)) });
         }

@@ -1,13 +1,15 @@
-//! Strategies, laws, oracles, the conformance kit for stores, and simulated customers: public, for your own projections,
-//! rules and stores.
+//! Strategies, laws, oracles, the conformance kit and faults for stores, and simulated customers: public, for your own
+//! projections, rules and stores.
 //!
-//! Strategies and laws are there with the feature `proptest`, which is on by default; with `postgres`, a private
-//! PostgreSQL cluster for tests, on Unix.
+//! Strategies and laws are there with the feature `proptest`, faults with `fault`; both are on by default. With
+//! `postgres` there is a private PostgreSQL cluster for tests, on Unix.
 
 pub mod conformance;
 #[cfg(feature = "proptest")]
 pub mod engine;
 mod everything;
+#[cfg(feature = "fault")]
+pub mod fault;
 #[cfg(feature = "proptest")]
 pub mod laws;
 pub mod oracle;

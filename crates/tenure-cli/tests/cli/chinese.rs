@@ -7,7 +7,7 @@ const SAME: &[&str] = &[
     "RFM", "CDNOW", "cdnow", "USD", "Fader", "Hardie", "tenure", "customer", "store", "retail", "saas",
     "segments", "package", "tiers", "abc", "jsonl", "default", "ann", "bob", "cat", "eve", "city", "email",
     "phone", "name", "dreamt", "strict", "format", "json", "shop", "SQLite", "wal", "MiB", "GiB", "KiB",
-    "TiB", "UTF", "LANG", "lang", "csv", "verify", "linux", "macos", "windows", "aarch",
+    "TiB", "copy", "UTF", "LANG", "lang", "csv", "verify", "linux", "macos", "windows", "aarch",
 ];
 
 /// Every command that answers people.
@@ -25,6 +25,7 @@ const LINES: &[&str] = &[
     "report --store cdnow.db --as-of 1998-06-30",
     "replay --store cdnow.db",
     "verify --store cdnow.db",
+    "backup --store cdnow.db copy.db",
     "import a.jsonl --store a.db",
     "import a.jsonl --store a.db --dry-run",
     "void --store a.db --batch default",

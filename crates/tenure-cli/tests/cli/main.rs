@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod backup;
 mod chinese;
 #[path = "../../../tenure-ingest/tests/hostile/corpus.rs"]
 mod corpus;

@@ -41,7 +41,7 @@ mod delivery;
 mod happening;
 mod mix;
 mod person;
-mod random;
+pub(crate) mod random;
 mod relation;
 mod retail;
 mod saas;

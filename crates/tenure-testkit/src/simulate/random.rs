@@ -11,7 +11,7 @@ use rand_pcg::Pcg64Mcg;
 
 /// A stream of chance.
 #[derive(Clone, Debug)]
-pub(super) struct Random(Pcg64Mcg);
+pub struct Random(Pcg64Mcg);
 
 impl Random {
     /// The stream of one customer for one purpose. Streams of other customers, seeds and purposes have nothing to do
