@@ -85,13 +85,15 @@ impl Reader {
         };
         let statement = self.client.prepare_cached(text).await.of(name)?;
         let rows = self.client.query_raw(&statement, values.iter().copied()).await.of(name)?;
-        let mut rows = pin!(rows);
+        let (mut rows, mut fetched) = (pin!(rows), 0);
         loop {
             if facts.len() >= scan.limit {
                 return Ok(false);
             }
             let next = scan.at.saturating_add(scan.step);
             let taken = match rows.try_next().await.of(name)? {
+                // As many as were asked for, of which a cut may have left some out.
+                None if !scan.whole && fetched == limit => return Ok(true),
                 None if !scan.whole => {
                     scan.at = scan.done;
                     return Ok(false);
@@ -105,6 +107,7 @@ impl Reader {
                 }
                 None => Err(((next, 0), Unreadable::Missing)),
                 Some(stored) => {
+                    fetched = fetched.saturating_add(1);
                     let place = row::place(&stored);
                     if place.0 == next || !scan.whole {
                         row::take(decoder, &stored, Some(read), facts)

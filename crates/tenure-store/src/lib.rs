@@ -46,7 +46,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use engine::{
     Advanced, Change, ChangeCause, Changes, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError,
-    Keep, Notice, PopulationQuery, Recorded, Told,
+    Keep, Notice, PopulationQuery, Recorded, Run, Told,
 };
 pub use entry::{Commit, Committed, Entries, EntryKey};
 pub use error::{Location, Source, StoreError, Unreadable};

@@ -172,7 +172,7 @@ impl<S: EventStore> Inner<S> {
                 keeping.kept.generation = next;
                 Ok(Step::Kept(()))
             }
-            Err(error) => self.follow(keeping, error).await.map(|()| Step::Followed),
+            Err(error) => self.after(keeping, error).await.map(|()| Step::Followed),
         }
     }
 
@@ -205,18 +205,22 @@ impl<S: EventStore> Inner<S> {
             }
             // What has facts is answered with their places; and a head that moved is taken in by the next try.
             Ok(None) | Err(StoreError::HeadMoved { .. }) => Ok(Step::Followed),
-            Err(error) => self.follow(keeping, error).await.map(|()| Step::Followed),
+            Err(error) => self.after(keeping, error).await.map(|()| Step::Followed),
         }
     }
 
-    /// Goes to where somebody else has brought the generation, and tells nothing of it. Any other error is the caller's.
-    async fn follow(&self, keeping: &mut Keeping, error: StoreError) -> Result<(), EngineError> {
-        let StoreError::EntryChanged { key, .. } = &error else { return Err(error.into()) };
+    /// Follows whoever was first; any other error is the caller's.
+    async fn after(&self, keeping: &mut Keeping, error: StoreError) -> Result<(), EngineError> {
+        match error {
+            StoreError::EntryChanged { .. } => self.follow(keeping).await,
+            error => Err(error.into()),
+        }
+    }
+
+    /// Goes to where somebody else has brought the generation, and tells nothing of it.
+    pub(super) async fn follow(&self, keeping: &mut Keeping) -> Result<(), EngineError> {
         let Kept { name, generation } = &keeping.kept;
         let superseded = || KeptError::Superseded { name: name.clone(), generation: generation.number };
-        if *key == name.live() {
-            return Err(superseded().into());
-        }
         let there = live_generation(&self.store, name).await?;
         let there = there.filter(|there| there.number == generation.number).ok_or_else(superseded)?;
         let Checkpoint { position, advanced_to } = there.checkpoint;

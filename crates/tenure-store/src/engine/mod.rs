@@ -15,6 +15,7 @@ mod keep;
 mod live;
 mod outbox;
 mod population;
+mod run;
 
 use core::fmt;
 use core::ops::ControlFlow;
@@ -38,6 +39,8 @@ use self::keep::{Keeping, Step};
 use self::live::{Live, Standing, Taken};
 use self::outbox::Outbox;
 pub use self::population::PopulationQuery;
+pub use self::run::Run;
+use crate::kept::ProjectionName;
 use crate::replay::{self, OnUnreadable, Parked, catch_up_to};
 use crate::{EventStore, StoreError, replay_serial};
 
@@ -104,6 +107,7 @@ struct Inner<S> {
     on_unreadable: OnUnreadable,
     /// Whether facts are recorded together with what follows from them.
     inline: bool,
+    kept_as: Option<ProjectionName>,
 }
 
 /// Up to where an engine has told of changes.
@@ -205,6 +209,7 @@ impl<S: EventStore> Engine<S> {
             turn: Mutex::new(None),
             on_unreadable: OnUnreadable::Stop,
             inline: false,
+            kept_as: None,
         })))
     }
 
@@ -254,6 +259,7 @@ impl<S: EventStore> Engine<S> {
             turn: Mutex::new(Some(keeping)),
             on_unreadable: keep.on_unreadable,
             inline: keep.inline,
+            kept_as: Some(keep.name),
         })))
     }
 
@@ -343,6 +349,20 @@ impl<S: EventStore> Engine<S> {
         self.0.outbox().put(untold);
         drop(turn);
         Ok(Advanced { notices: self.0.outbox().take_rest(), visited })
+    }
+
+    /// Goes to where another engine has brought what both keep, and tells nothing of it: to stand by. Where nothing is kept
+    /// there is nobody to follow.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh), and [`KeptError::Superseded`](crate::KeptError::Superseded) in [`EngineError::Kept`] if
+    /// another generation is live.
+    pub async fn follow(&self) -> Result<(), EngineError> {
+        let mut turn = self.0.turn.lock().await;
+        match &mut *turn {
+            Some(keeping) => self.0.follow(keeping).await,
+            None => Ok(()),
+        }
     }
 
     /// A question about one customer; of a merged person any of the customers will do.
@@ -471,6 +491,11 @@ impl<S> Engine<S> {
     /// taken in by the next [`refresh`](Engine::refresh).
     pub fn store(&self) -> &S {
         &self.0.store
+    }
+
+    /// Under which name the states are kept; none if they are not.
+    pub fn kept_as(&self) -> Option<&ProjectionName> {
+        self.0.kept_as.as_ref()
     }
 
     /// The policy.

@@ -17,20 +17,26 @@ mod entry;
 mod facts;
 mod failing;
 mod flawed;
+mod held;
+mod model;
 mod order;
 mod project;
 mod read;
 mod subscribe;
 
+use core::any::Any;
 use std::sync::Arc;
 
 pub use append::*;
 pub use entry::*;
 pub use flawed::{Flaw, Flawed};
+pub use held::*;
+pub use model::*;
 pub use order::*;
 pub use project::*;
 pub use read::*;
 pub use subscribe::*;
+use tenure_core::log::Append;
 use tenure_core::{Position, Timestamp};
 use tenure_store::{Clock, EventStore, ManualClock};
 
@@ -63,6 +69,31 @@ pub trait Adapter: Sync {
         None
     }
 
+    /// Appends in a transaction of another writer, and holds it open. None if there is no way to.
+    fn hold(&self, store: &Self::Store, append: Append) -> Option<Box<dyn Held>> {
+        let _ = (store, append);
+        None
+    }
+
+    /// A transaction in the same database that has not appended to this log; open until it is dropped. None if there is
+    /// none.
+    fn unrelated(&self, store: &Self::Store) -> Option<Box<dyn Any>> {
+        let _ = store;
+        None
+    }
+
+    /// A copy of the store as its own means of backup and restore make it, under a clock.
+    fn restore(&self, store: &Self::Store, clock: Arc<dyn Clock>) -> Option<Self::Store> {
+        let _ = (store, clock);
+        None
+    }
+
+    /// Tries to lay hands on the fact at a position with the database's own means, and says whether it was refused.
+    fn tamper(&self, store: &Self::Store, position: Position, tamper: Tamper) -> Option<bool> {
+        let _ = (store, position, tamper);
+        None
+    }
+
     /// Makes the answer to the next append get lost after its commit. Gives false if there is no way to.
     fn cut_next_answer(&self, store: &Self::Store) -> bool {
         let _ = store;
@@ -76,6 +107,34 @@ impl<S: EventStore, F: Fn(Arc<dyn Clock>) -> S + Sync> Adapter for F {
     fn open(&self, clock: Arc<dyn Clock>) -> S {
         self(clock)
     }
+}
+
+/// Another writer's transaction that is open.
+pub trait Held {
+    /// Ends it.
+    fn end(self: Box<Self>, end: End);
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is committed.
+    Commit,
+    /// It is rolled back.
+    RollBack,
+    /// Its connection or process is gone.
+    Kill,
+}
+
+/// What is tried on a stored fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tamper {
+    /// To write another value into it.
+    Change,
+    /// To delete it.
+    Delete,
+    /// To empty the table.
+    Empty,
 }
 
 /// What became of a rule that was not broken.
@@ -158,6 +217,10 @@ macro_rules! __store_rules {
             r20_the_order_of_versions_is_that_of_positions
             r21_recorded_at_never_decreases
             r22_a_polling_reader_misses_nothing
+            r23_a_held_open_writer_is_neither_passed_nor_skipped
+            r24_an_unrelated_transaction_stalls_nobody
+            r25_a_killed_writer_leaves_no_hole
+            r26_a_restored_copy_is_the_same
             r27_any_size_of_page_gives_the_same_list
             r28_bounds_are_exact
             r29_backward_is_the_reverse_of_forward
@@ -184,6 +247,10 @@ macro_rules! __store_rules {
             r50_kept_states_and_the_tail_are_the_whole_fold
             r51_old_schemas_are_brought_forward
             r52_unknown_kinds_are_kept
+            r57_stored_facts_cannot_be_changed
+            r58_a_store_answers_as_memory_does
+            r59_any_order_of_commits_folds_to_the_same
+            r60_two_stores_keep_the_same_bytes
             ids_are_found
             entries_are_compared_and_set
             entries_and_facts_are_written_together

@@ -47,14 +47,14 @@ fn name() -> Result<ProjectionName, Failure> {
     Ok("seen".parse()?)
 }
 
-type Rows = Vec<(CustomerId, Folded<Vec<EventId>>, String)>;
+pub(super) type Rows = Vec<(CustomerId, Folded<Vec<EventId>>, String)>;
 
 fn rows(states: &States<Seen>) -> Rows {
     states.iter().map(|(id, folded)| (id, folded.clone(), states.shown(id))).collect()
 }
 
 /// What a replay up to a position says.
-fn replayed<S: EventStore>(store: &S, at: Position) -> Result<Rows, Failure> {
+pub(super) fn replayed<S: EventStore>(store: &S, at: Position) -> Result<Rows, Failure> {
     let cut = Cut { as_of: None, known_at: KnownAt::Position(at) };
     Ok(rows(&pollster::block_on(replay_serial(store, Seen(1), cut, |_| Continue(())))?))
 }
@@ -69,7 +69,7 @@ fn is_sound<S: EventStore>(store: &S, version: u32) -> Result<Position, Failure>
 }
 
 /// Facts of several customers: in order, late, taken back, and of two who turn out to be one.
-fn history(from: u64) -> Result<Vec<Vec<Event>>, Failure> {
+pub(super) fn history(from: u64) -> Result<Vec<Vec<Event>>, Failure> {
     let on = "2024-01-09T00:00:00Z";
     let late = |n: u64, customer: &str| {
         let second = n % 60;
