@@ -86,7 +86,7 @@ async fn append_within(
         .try_get(0)
         .of(name)?;
     let set = "SELECT set_config('lock_timeout', $1, true)";
-    client.query_one(set, &[&options.lock_timeout.as_millis().max(1).to_string()]).await.of(name)?;
+    client.query_one(set, &[&options.lock_timeout_ms().to_string()]).await.of(name)?;
     let session = Session { client, statements: &statements, log: *log, channel };
     let mut known = None;
     session.begin(Begin::Within, &mut known, &[append]).await.of(name)?;

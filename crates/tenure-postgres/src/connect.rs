@@ -58,7 +58,7 @@ impl Connector {
     /// A connection for writing, which gives up waiting for a lock after the time-out.
     pub(crate) async fn writer(&self, name: &Name, options: &Options) -> Result<Client, StoreError> {
         let client = self.connect().await.map_err(|error| name.connecting(error))?;
-        let timeout = options.lock_timeout.as_millis().max(1);
+        let timeout = options.lock_timeout_ms();
         client
             .batch_execute(&format!(
                 "SET lock_timeout = {timeout}; SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}'"

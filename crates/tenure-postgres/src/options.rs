@@ -71,6 +71,11 @@ impl Options {
         Self { lock_timeout, ..self }
     }
 
+    /// The lock time-out as the server takes it; its greatest is 24 days.
+    pub(crate) fn lock_timeout_ms(&self) -> i32 {
+        i32::try_from(self.lock_timeout.as_millis()).unwrap_or(i32::MAX).max(1)
+    }
+
     /// Where `recorded_at` comes from.
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {

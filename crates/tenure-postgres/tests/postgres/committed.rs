@@ -2,6 +2,7 @@
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 
 use tenure_core::log::Append;
 use tenure_postgres::{Options, PostgresStore};
@@ -15,6 +16,13 @@ fn append(store: &PostgresStore, n: u64) {
 
 fn is_ready(future: impl Future<Output = ()>) -> bool {
     matches!(pin!(future).as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()))
+}
+
+/// Waits, and fails where nobody wakes.
+fn wait(woken: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let woken = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), woken).await });
+    assert!(woken.is_ok(), "nobody woke");
 }
 
 #[test]
@@ -42,8 +50,8 @@ fn anothers_commit_wakes_whoever_waits() {
     for n in 1..20 {
         let woken = ours.committed();
         append(&theirs, n);
-        // Hangs if it is not woken; also for the first, which is written before anybody listens.
-        pollster::block_on(woken);
+        // Also for the first, which is written before anybody listens.
+        wait(woken);
         assert_eq!(
             pollster::block_on(ours.head()).unwrap().position.0,
             n + 1,
@@ -65,7 +73,7 @@ fn a_listener_that_was_cut_off_listens_again() {
         (open(&database, Options::new().log(&log)), open(&database, Options::new().log(&log)));
     let woken = ours.committed();
     append(&theirs, 0);
-    pollster::block_on(woken);
+    wait(woken);
     let raw = Raw::connect(&database);
     let woken = ours.committed();
     let cut_off = raw.ask(
@@ -74,5 +82,5 @@ fn a_listener_that_was_cut_off_listens_again() {
     );
     assert_eq!(cut_off, "1");
     append(&theirs, 1);
-    pollster::block_on(woken);
+    wait(woken);
 }

@@ -61,6 +61,15 @@ fn write(store: &PostgresStore, writer: u64) {
     }
 }
 
+/// Says that a writer is done, however it ended: the follower must not wait for one that failed.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_follower_of_eight_writers_misses_nothing_and_sees_nothing_twice() {
     let log = new_log();
@@ -71,8 +80,8 @@ fn a_follower_of_eight_writers_misses_nothing_and_sees_nothing_twice() {
             // Two handles, as two processes have them, each with several tasks.
             let (store, writing) = (&handles[usize::try_from(writer % 2).unwrap()], &writing);
             scope.spawn(move || {
+                let _done = Done(writing);
                 write(store, writer);
-                writing.fetch_sub(1, Ordering::SeqCst);
             });
         }
         let (follower, writing) = (&handles[2], &writing);
