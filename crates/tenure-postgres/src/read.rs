@@ -77,9 +77,9 @@ impl Reader {
     ) -> Result<bool, StoreError> {
         let Inner { name, sql, log, .. } = &*self.inner;
         let bound = scan.bound();
-        let limit = i64::try_from(scan.limit).unwrap_or(i64::MAX).min(LOOKED_AT);
+        let begun = scan.looked_at;
         let (text, values): (_, &[&(dyn ToSql + Sync)]) = match (scan.whole, read.direction) {
-            (false, _) => (&sql.corrections, &[log, &scan.at, &scan.end, &limit]),
+            (false, _) => (&sql.corrections, &[log, &scan.at, &scan.end, &scan.at_once]),
             (true, Direction::Forward) => (&sql.forward, &[log, &scan.at, &bound]),
             (true, Direction::Backward) => (&sql.backward, &[log, &scan.at, &bound]),
         };
@@ -92,6 +92,8 @@ impl Reader {
             }
             let next = scan.at.saturating_add(scan.step);
             let taken = match rows.try_next().await.of(name)? {
+                // As many as were asked for: a cut may have left them out, and there may be more.
+                None if !scan.whole && scan.looked_at - begun >= scan.at_once => return Ok(true),
                 None if !scan.whole => {
                     scan.at = scan.done;
                     return Ok(false);
