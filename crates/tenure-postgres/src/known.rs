@@ -14,7 +14,7 @@ use tokio_postgres::{Client, Error};
 
 use crate::row;
 use crate::sql::Statements;
-use crate::value::{Id, Micros};
+use crate::value::{Id, Link, Micros};
 
 /// Customers whose place is remembered; beyond it all are forgotten and looked up again (about 12 MB).
 const REMEMBERED_STREAMS: usize = 1 << 18;
@@ -174,9 +174,7 @@ impl Known {
 
 impl End {
     pub(crate) fn of(row: &tokio_postgres::Row) -> Result<Self, Error> {
-        let link: &[u8] = row.try_get(1)?;
-        let Micros(recorded_at) = row.try_get(2)?;
-        // A link of another length is none that a log has; `verify` says so.
-        Ok(Self { position: row.try_get(0)?, link: link.try_into().unwrap_or([0; 32]), recorded_at })
+        let (Link(link), Micros(recorded_at)) = (row.try_get(1)?, row.try_get(2)?);
+        Ok(Self { position: row.try_get(0)?, link, recorded_at })
     }
 }

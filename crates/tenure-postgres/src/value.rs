@@ -72,6 +72,20 @@ impl<'a> FromSql<'a> for Micros {
     }
 }
 
+/// A link of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link(pub(crate) [u8; 32]);
+
+impl<'a> FromSql<'a> for Link {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Boxed> {
+        Ok(Self(raw.try_into()?))
+    }
+
+    fn accepts(of: &Type) -> bool {
+        *of == Type::BYTEA
+    }
+}
+
 /// A value's bytes, whatever its type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Raw<'a>(pub(crate) &'a [u8]);

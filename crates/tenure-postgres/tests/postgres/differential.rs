@@ -212,6 +212,23 @@ proptest! {
     }
 }
 
+/// Corrections that a cut leaves out, before one that it does not: the first ones must not end the page, however small
+/// it is.
+#[test]
+fn corrections_that_were_not_known_do_not_hide_one_that_was() {
+    let clock = Arc::new(ManualClock::new(Timestamp::MIN));
+    let log = open(database(), Options::new().log(new_log()).clock(Arc::<ManualClock>::clone(&clock)));
+    let memory = MemoryStore::with_clock(clock);
+    let op = Op::Many { from: 60, clock: 0 };
+    assert_eq!(answer(&log, &op), answer(&memory, &op));
+    let known_at = KnownAt::Instant(Timestamp::MIN);
+    for limit in [0, 1, 2, 100] {
+        let read = Read::all().kinds(KindSet::CORRECTIONS).limit(limit).cut(Cut { as_of: None, known_at });
+        let op = Op::Read(read);
+        assert_eq!(answer(&log, &op), answer(&memory, &op));
+    }
+}
+
 /// The head hash that any adapter gives these facts, by the row that they share.
 fn chained(memory: &MemoryStore, stored: &HashMap<EventId, Event>) -> LogHash {
     let (mut link, mut last) = ([0; 32], HashMap::new());
