@@ -180,7 +180,7 @@ fn what_no_read_would_notice_is_found() {
             "index fact_correction",
         ),
         ("UPDATE head SET recorded_at = recorded_at + 1", "the head was not recorded"),
-        ("INSERT INTO note VALUES ('batch', 'csv', 7)", "the note \"batch\""),
+        ("INSERT INTO entry VALUES ('note', x'6162', x'63', 7)", "the entry note:ab"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.db");
