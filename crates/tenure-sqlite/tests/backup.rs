@@ -42,6 +42,14 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_copy_is_one_instant_of_a_store_that_is_written_to() {
     let directory = tempfile::tempdir().unwrap();
@@ -51,6 +59,8 @@ fn a_copy_is_one_instant_of_a_store_that_is_written_to() {
     pollster::block_on(store.append(Append::new((0..3_000).map(fact).collect()))).unwrap();
     let done = AtomicBool::new(false);
     let backed_up = thread::scope(|scope| {
+        // The writer ends also where something here fails.
+        let ended = Ended(&done);
         let writer = scope.spawn(|| {
             let mut n = 3_000;
             while !done.load(Ordering::SeqCst) {
@@ -70,7 +80,8 @@ fn a_copy_is_one_instant_of_a_store_that_is_written_to() {
                     thread::yield_now();
                 }
                 told.push((at, of));
-                Continue(())
+                // A copy that begins anew with every commit would never end.
+                if told.len() > 1_000 { Break(()) } else { Continue(()) }
             });
             assert!(
                 told.len() > 1 && told.is_sorted() && told.last().is_some_and(|(at, of)| at == of),
@@ -78,7 +89,7 @@ fn a_copy_is_one_instant_of_a_store_that_is_written_to() {
             );
             backed_up.push(copy_done.unwrap());
         }
-        done.store(true, Ordering::SeqCst);
+        drop(ended);
         assert!(writer.join().unwrap() > 3_003);
         backed_up
     });

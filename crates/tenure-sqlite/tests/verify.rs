@@ -199,3 +199,27 @@ fn what_no_read_would_notice_is_found() {
         .unwrap();
     verify(&store).unwrap();
 }
+
+/// Without a chain to follow, the checksums of the one fact say it.
+#[test]
+fn an_altered_fact_is_not_read() {
+    for column in [
+        "occurred_at = occurred_at + 1",
+        "subject = 'tag 12'",
+        "actor = 'me'",
+        "data = '{}'",
+        "context = '{}'",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let store = store(&path);
+        let raw = Connection::open(&path).unwrap();
+        raw.execute_batch("DROP TRIGGER fact_is_never_changed").unwrap();
+        raw.execute(&format!("UPDATE fact SET {column} WHERE position = 8"), ()).unwrap();
+        let error = pollster::block_on(store.read(&Read::all().from(Position(7)))).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Undecodable { position: Position(8), .. }),
+            "{column}: {error:?}"
+        );
+    }
+}

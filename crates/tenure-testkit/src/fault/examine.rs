@@ -17,7 +17,8 @@ pub enum Seen {
     Right,
     /// Everything was read back right, and the store says all the same what is wrong.
     Reported(String),
-    /// An answer was wrong, and the store says what is wrong when it is asked to verify.
+    /// An answer from what stands beside the facts was wrong, such as where an id is, and the store says what is wrong when
+    /// it is asked to verify.
     Found(String),
     /// It did not open, or a read was refused, with an error that names the file or the position.
     Refused(String),
@@ -27,7 +28,8 @@ pub enum Seen {
 /// note: name and value.
 ///
 /// # Errors
-/// A panic; an answer that is wrong while the store finds nothing wrong; an error that names neither file nor position.
+/// A panic; a fact that is not as it was written; another answer that is wrong while the store finds nothing wrong; an error
+/// that names neither file nor position.
 pub fn examine<S: Subject>(
     subject: &S,
     directory: &Path,
@@ -51,10 +53,12 @@ fn look<S: Subject>(
         Ok(store) => store,
         Err(error) => return Ok(Seen::Refused(told(chain(&error))?)),
     };
-    let read = read_all(&store)
-        .and_then(|stored| same(&stored, facts))
-        .and_then(|()| beside(&store, facts))
-        .and_then(|()| match pollster::block_on(store.note(name)) {
+    let log = read_all(&store);
+    if let Ok(Err(wrong)) = log.as_ref().map(|stored| same(stored, facts)) {
+        return Err(format!("a fact was read that is not as it was written: {wrong}").into());
+    }
+    let read =
+        log.and_then(|_| beside(&store, facts)).and_then(|()| match pollster::block_on(store.note(name)) {
             Ok(read) if read.as_deref() == Some(value) => Ok(()),
             Ok(read) => Err(format!("the note is {read:?}").into()),
             Err(error) => Err(Box::new(error)),
