@@ -57,16 +57,13 @@ impl Beside {
         let (mut spaces, mut keys, mut values) = (Vec::new(), Vec::new(), Vec::new());
         let (mut gone_spaces, mut gone_keys) = (Vec::new(), Vec::new());
         for (EntryKey { space, key }, value) in &self.written {
-            match value {
-                Some(value) => {
-                    spaces.push(&**space);
-                    keys.push(&**key);
-                    values.push(&**value);
-                }
-                None => {
-                    gone_spaces.push(&**space);
-                    gone_keys.push(&**key);
-                }
+            if let Some(value) = value {
+                spaces.push(&**space);
+                keys.push(&**key);
+                values.push(&**value);
+            } else {
+                gone_spaces.push(&**space);
+                gone_keys.push(&**key);
             }
         }
         if !spaces.is_empty() {

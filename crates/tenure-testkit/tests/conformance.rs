@@ -21,8 +21,7 @@ fn every_flaw_is_caught_by_name() {
     let rules = conformance::rules::<Flaw>();
     for (flaw, name) in Flaw::CAUGHT_BY {
         let rule = rules.iter().find(|rule| rule.name == *name).unwrap();
-        if (rule.check)(flaw).is_ok() {
-            panic!("{flaw:?} is not seen by {name}, but by {:?}", broken_rules(*flaw));
-        }
+        let seen = (rule.check)(flaw).is_err();
+        assert!(seen, "{flaw:?} is not seen by {name}, but by {:?}", broken_rules(*flaw));
     }
 }

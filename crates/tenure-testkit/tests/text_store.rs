@@ -2,6 +2,12 @@
 //! rule of the kit.
 //!
 //! Whatever is decided, the core's log decides; this file only has to make it last.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a toy that shows the way"
+)]
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

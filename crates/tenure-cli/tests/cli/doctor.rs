@@ -231,7 +231,7 @@ fn a_store_that_another_program_holds_is_told() {
     let place = Place::new();
     three(&place);
     let holder = Connection::open(place.path("s.db")).unwrap();
-    holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; DELETE FROM note").unwrap();
+    holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; DELETE FROM entry").unwrap();
     let ran = doctor(&place, "--store s.db");
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.out.contains("s.db is held by another program"), "{}", ran.out);

@@ -199,7 +199,7 @@ impl<S: EventStore> Inner<S> {
                     stored: appended.clone(),
                     source: Box::new(source.into()),
                 })?;
-                let untold = self.live_mut().adopt(taken.as_recorded(page.facts));
+                let untold = self.live_mut().adopt(taken.of_recorded(page.facts));
                 self.outbox().put(untold);
                 Ok(Step::Kept(appended))
             }

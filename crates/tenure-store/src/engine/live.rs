@@ -188,7 +188,7 @@ impl Taken {
     }
 
     /// The same of the same facts as the store has them.
-    pub(super) fn as_recorded(self, page: FactBlock) -> Self {
+    pub(super) fn of_recorded(self, page: FactBlock) -> Self {
         Self { page, ..self }
     }
 

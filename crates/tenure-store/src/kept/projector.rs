@@ -153,9 +153,8 @@ impl<S: EventStore, P: Projection + Clone> Projector<S, P> {
                     self.kept.generation = to;
                     return Ok(appended);
                 }
-                // What has facts is answered with their places.
-                Ok(None) => {}
-                Err(StoreError::HeadMoved { .. }) => {}
+                // What has facts is answered with their places; and a head that moved is taken in by the next try.
+                Ok(None) | Err(StoreError::HeadMoved { .. }) => {}
                 Err(error) => self.after(error.into()).await?,
             }
         }

@@ -25,6 +25,9 @@ pub(super) fn encode<S: Serialize>(known: Known<&Folded<S>, &CustomerKey>) -> Op
     Some(bytes)
 }
 
+/// A row as it is encoded: external key, last fact and state.
+type Row<'a, S> = (Option<&'a str>, Option<(FactKey, S)>);
+
 /// What stands in a row.
 pub(super) fn decode<P: Projection>(bytes: &[u8], projection: &P) -> Known<Folded<P::State>, CustomerKey> {
     let known = whole(bytes).filter(|known: &Known<Folded<P::State>, _>| {
@@ -38,7 +41,6 @@ fn whole<S: DeserializeOwned>(bytes: &[u8]) -> Option<Known<Folded<S>, CustomerK
     if u64::from_le_bytes(*checksum) != xxh3_64(body) {
         return None;
     }
-    type Row<'a, S> = (Option<&'a str>, Option<(FactKey, S)>);
     let ((key, folded), rest): (Row<'_, S>, _) = postcard::take_from_bytes(body).ok()?;
     let key = key.map(str::parse).transpose().ok()?;
     let folded = folded.map(|(last, state)| Folded { state, last });

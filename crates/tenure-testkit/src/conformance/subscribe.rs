@@ -185,7 +185,6 @@ pub fn r40_a_subscription_outlives_its_store<A: Adapter>(adapter: &A) -> Outcome
     };
     let mut seen: Vec<u64> = positions(&page).collect();
     let at = subscription.scanned_to();
-    drop(subscription);
     let Ok(store) = adapter.reopen(store, clock) else {
         return Ok(Verdict::Skipped("the store does not outlive its handle"));
     };
