@@ -417,3 +417,37 @@ fn an_unknown_stage_is_refused_with_those_that_there_are() {
     let error = block_on(engine.population().entering("lost", Duration::days(30))).unwrap_err();
     assert!(error.to_string().contains("no stage \"lost\"; it has prospect, new"), "{error}");
 }
+
+/// A clock that is never asked twice within one microsecond.
+#[derive(Debug, Default)]
+struct Ticking(std::sync::atomic::AtomicI64);
+
+impl tenure_store::Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_714_557_600_000_000 + self.0.fetch_add(1, Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// Keeping how far time has passed is a commit, and a commit wakes whoever waits for one: a running engine woke itself for
+/// ever.
+#[test]
+fn a_running_engine_that_keeps_does_not_wake_itself() {
+    let clock = Arc::new(Ticking::default());
+    let policy = Policy::preset("retail").unwrap();
+    let keep = tenure_store::Keep::under("lifecycle").unwrap();
+    let engine = pollster::block_on(Engine::open_kept(MemoryStore::new(), policy, keep)).unwrap();
+    let run = tenure_store::Run::new(Arc::<Ticking>::clone(&clock)).every(std::time::Duration::from_secs(60));
+    // Time enough for some turns of the loop, and for ten thousands if it does not wait.
+    let mut turns = 0;
+    let stop = poll_fn(|context| {
+        turns += 1;
+        if turns > 200 {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    pollster::block_on(engine.run(&run, stop, |_| {})).unwrap();
+    let asked = clock.0.load(Ordering::SeqCst);
+    assert!(asked < 20, "the clock was asked {asked} times within one turn of a minute");
+}

@@ -76,7 +76,8 @@ pub(super) async fn open<S: EventStore>(
 ) -> Result<(Keeping, Live), KeptError> {
     if live_generation(store, &keep.name).await?.is_none() {
         // What happened before anybody kept anything is history: it is folded, and not told.
-        let mut first = Rebuild::begin(store, keep.name.clone(), Arc::clone(standing)).await?;
+        let first = Rebuild::begin(store, keep.name.clone(), Arc::clone(standing)).await?;
+        let mut first = first.on_unreadable(keep.on_unreadable);
         first.catch_up(|_| ControlFlow::Continue(())).await?;
         match first.switch().await {
             // Whoever was first made the generation that is opened next.

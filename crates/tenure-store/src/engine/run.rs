@@ -84,10 +84,19 @@ impl<S: EventStore> Engine<S> {
     ) -> Result<(), EngineError> {
         let mut stop = Box::pin(stop);
         let mut lease = None;
+        let mut was_woken = false;
         loop {
             let woken = Box::pin(self.store().committed());
             if self.may_work(run, &mut lease).await? {
-                let notices = self.advance(run.now()).await?.notices;
+                // How far time has passed is kept, too, and that is a commit: if each commit let time pass, it would wake
+                // itself for ever.
+                let now = run.now();
+                let is_due = self.next_due().is_some_and(|due| due <= now);
+                let notices = if was_woken && !is_due {
+                    self.refresh().await?
+                } else {
+                    self.advance(now).await?.notices
+                };
                 if !notices.is_empty() {
                     heard(notices);
                 }
@@ -97,7 +106,10 @@ impl<S: EventStore> Engine<S> {
             let wait = select(woken, Delay::new(self.pause(run)));
             match select(stop, wait).await {
                 Either::Left(_) => break,
-                Either::Right((_, still)) => stop = still,
+                Either::Right((first, still)) => {
+                    was_woken = matches!(first, Either::Left(_));
+                    stop = still;
+                }
             }
         }
         match lease {

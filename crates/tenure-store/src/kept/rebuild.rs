@@ -8,7 +8,7 @@ use tenure_core::fold::{Projection, States};
 use super::generation::{self, Generation, generations, live_generation};
 use super::projector::Projector;
 use super::{Kept, KeptError, ProjectionName, number};
-use crate::{Commit, EventStore, Progress, StoreError};
+use crate::{Commit, EventStore, OnUnreadable, Progress, StoreError};
 
 /// How often a switch is tried again while the live generation moves on.
 const TRIES: u32 = 100;
@@ -82,6 +82,12 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// What to do about facts that cannot be read.
+    #[must_use]
+    pub fn on_unreadable(self, on_unreadable: OnUnreadable) -> Self {
+        Self { new: self.new.on_unreadable(on_unreadable) }
     }
 
     /// Takes in the log as far as the live generation has, and keeps it now and then, so that it can be stopped at any

@@ -251,6 +251,14 @@ pub fn r44_an_unreadable_fact_stops_or_is_parked<A: Adapter>(adapter: &A) -> Out
     let parked = pollster::block_on(parks.parked())?;
     let places: Vec<_> = parked.iter().map(|parked| (parked.position, parked.why.is_empty())).collect();
     same("parked", &places, &vec![(Position(7), false)])?;
+    // So does an engine, from the first time it is opened.
+    let engine = |keep: Keep| {
+        let policy = Policy::preset("retail").ok_or("no such preset")?;
+        Ok::<_, Failure>(pollster::block_on(Engine::open_kept(&store, policy, keep)).map_err(Failure::from))
+    };
+    ensure!(engine(Keep::under("stops")?)?.is_err(), "an engine left out what cannot be read without a word");
+    let parks = engine(Keep::under("parks")?.park_unreadable())??;
+    same("where the engine stands", &parks.checkpoint().position, &Position(21))?;
     Ok(Verdict::Held)
 }
 
