@@ -436,7 +436,7 @@ fn a_running_engine_that_keeps_does_not_wake_itself() {
     let policy = Policy::preset("retail").unwrap();
     let keep = tenure_store::Keep::under("lifecycle").unwrap();
     let engine = pollster::block_on(Engine::open_kept(MemoryStore::new(), policy, keep)).unwrap();
-    let run = tenure_store::Run::new(Arc::<Ticking>::clone(&clock)).every(std::time::Duration::from_secs(60));
+    let run = tenure_store::Run::new(Arc::<Ticking>::clone(&clock)).every(std::time::Duration::from_mins(1));
     // Time enough for some turns of the loop, and for ten thousands if it does not wait.
     let mut turns = 0;
     let stop = poll_fn(|context| {

@@ -408,6 +408,7 @@ pub fn r47_a_switch_is_atomic_and_can_be_taken_back<A: Adapter>(adapter: &A) -> 
 /// # Errors
 /// How it is broken.
 pub fn r48_nothing_is_told_twice<A: Adapter>(adapter: &A) -> Outcome {
+    nothing_is_taken_back(&fresh(adapter))?;
     let expected = {
         let store = Failing::new(fresh(adapter));
         for batch in purchases()? {
@@ -437,6 +438,19 @@ pub fn r48_nothing_is_told_twice<A: Adapter>(adapter: &A) -> Outcome {
         }
     }
     Ok(Verdict::Held)
+}
+
+/// An engine that has missed what another one kept does not take it back.
+fn nothing_is_taken_back<S: EventStore>(store: &S) -> Result<(), Failure> {
+    pollster::block_on(async {
+        let policy = || Policy::preset("retail").ok_or("no such preset");
+        let one = Engine::open_kept(store, policy()?, Keep::under("told")?).await?;
+        let other = Engine::open_kept(store, policy()?, Keep::under("told")?).await?;
+        one.advance(today()).await?;
+        other.record([fact(77, "joe")?]).await?;
+        let live = live_generation(store, &"told".parse()?).await?.ok_or("nothing is live")?;
+        same("what time was advanced to", &live.checkpoint.advanced_to, &Some(today()))
+    })
 }
 
 /// Purchases and instants to advance to, so that people become customers, loyal, silent and lost.
