@@ -9,7 +9,8 @@ use tokio_postgres::error::SqlState;
 use crate::connect::prove_safe;
 use crate::error::InStore;
 use crate::sql::Statements;
-use crate::store::{Inner, PostgresStore};
+use crate::raw::Inner;
+use crate::store::PostgresStore;
 use crate::transaction::{Begin, Session, WriteError, Writes};
 use crate::value::Id;
 
@@ -52,6 +53,7 @@ impl PostgresStore {
     ) -> Result<Appended, StoreError> {
         let inner = self.inner();
         let name = &inner.name;
+        let append = &self.sealed().close(append.clone()).await?;
         let encoded = Encoded::all(append.events());
         // Dropped without a commit it undoes itself.
         let savepoint = transaction.savepoint("tenure_append").await.of(name)?;

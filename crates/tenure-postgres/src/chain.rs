@@ -7,7 +7,7 @@ use tenure_store::StoreError;
 
 use crate::error::InStore;
 use crate::read::Reader;
-use crate::store::Inner;
+use crate::raw::Inner;
 use crate::value::Id;
 
 /// The positions of one customer's facts. Facts never move, so what is in it stays true; it spares a stream that is

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
-use crate::store::Inner;
+use crate::raw::Inner;
 
 /// Waits between two attempts to listen.
 const AGAIN: Duration = Duration::from_secs(1);

@@ -27,6 +27,8 @@
 //!   [`StoreError::Unknown`](tenure_store::StoreError::Unknown) only where the server cannot be asked either.
 //! - [`PostgresStore::verify`] follows the hash chain and names the first fact that was altered, removed or moved. The
 //!   hash is the one that the same facts have in any other store.
+//! - Personal data is sealed under a key for each customer before it leaves the process ([`tenure_store::seal`]), and
+//!   [erased](tenure_store::seal::erase) by destroying the key.
 //! - [`committed`](tenure_store::EventStore::committed) wakes at a commit; what was written is found by reading.
 //! - The tables can be read with SQL: `SELECT * FROM tenure.facts`. The database itself refuses `UPDATE`, `DELETE` and
 //!   `TRUNCATE` on facts.
@@ -37,8 +39,7 @@
 //! bytes, one of a log up to 200. Tested with PostgreSQL 15.
 //!
 //! # What this crate does not do
-//! It brings no TLS: [`PostgresStore::open_with_tls`] takes the library of your choice. The format is number 0,
-//! unreleased: later builds refuse it.
+//! It brings no TLS: [`PostgresStore::open_with_tls`] takes the library of your choice.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod append_in;
@@ -47,8 +48,10 @@ mod commits;
 mod connect;
 mod entries;
 mod error;
+mod keys;
 mod known;
 mod options;
+mod raw;
 mod read;
 mod row;
 mod schema;

@@ -26,6 +26,8 @@ pub struct Options {
     pub(crate) notify: bool,
     pub(crate) accept_unsafe_server: bool,
     pub(crate) runtime: Option<Handle>,
+    pub(crate) plain: Vec<Box<str>>,
+    pub(crate) without_keys: bool,
 }
 
 impl Default for Options {
@@ -48,6 +50,8 @@ impl Options {
             notify: true,
             accept_unsafe_server: false,
             runtime: None,
+            plain: Vec::new(),
+            without_keys: false,
         }
     }
 
@@ -114,5 +118,19 @@ impl Options {
     #[must_use]
     pub fn runtime(self, runtime: Handle) -> Self {
         Self { runtime: Some(runtime), ..self }
+    }
+
+    /// Attributes of profiles that are no personal data, such as `tier`: they are kept readable, and stay when their
+    /// customer is erased. It says how facts are stored from now on.
+    #[must_use]
+    pub fn plain_attributes(self, names: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        Self { plain: names.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// Opens a log whose keys are not there, such as one restored from a dump without them: what is sealed reads as
+    /// missing, and nothing personal can be appended.
+    #[must_use]
+    pub fn without_keys(self) -> Self {
+        Self { without_keys: true, ..self }
     }
 }

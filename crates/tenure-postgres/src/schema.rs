@@ -18,10 +18,10 @@ use tokio_postgres::Client;
 use crate::error::{InStore, Name};
 use crate::options::Options;
 
-/// The format that this build reads and writes. Format 0 is unreleased: a later build refuses it.
-const FORMAT: i32 = 0;
+/// The format that this build reads and writes. In format 0 personal data was not sealed.
+const FORMAT: i32 = 1;
 
-/// What makes a schema of format 0, with the name of the schema for `{schema}`.
+/// What makes a schema of this format, with the name of the schema for `{schema}`.
 const CREATE: &str = include_str!("schema.sql");
 
 /// Held while a schema is made, so that two processes do not both make it: "tenure" in ASCII.

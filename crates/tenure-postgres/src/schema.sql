@@ -45,7 +45,6 @@ CREATE TABLE {schema}.fact (
     actor text,
     data text,
     context text,
-    sealed bytea,
     link bytea NOT NULL,
     PRIMARY KEY (log, position)
 );
@@ -61,6 +60,32 @@ CREATE TABLE {schema}.entry (
     key bytea NOT NULL,
     value bytea NOT NULL,
     PRIMARY KEY (log, space, key)
+);
+
+-- The keys of personal data, for no dump that is kept: whoever has the key and the facts can read them. The row of a
+-- destroyed key stays without its secret.
+CREATE TABLE {schema}.key (
+    log integer NOT NULL,
+    id bytea NOT NULL,
+    customer uuid NOT NULL,
+    secret bytea,
+    PRIMARY KEY (log, id)
+);
+
+CREATE UNIQUE INDEX key_of ON {schema}.key (log, customer) WHERE secret IS NOT NULL;
+
+CREATE TABLE {schema}.mark (
+    log integer NOT NULL,
+    mark bytea NOT NULL,
+    customer uuid NOT NULL,
+    PRIMARY KEY (log, mark, customer)
+);
+
+CREATE INDEX mark_of ON {schema}.mark (log, customer);
+
+CREATE TABLE {schema}.marking (
+    log integer PRIMARY KEY,
+    secret bytea NOT NULL
 );
 
 CREATE FUNCTION {schema}.fact_is_never_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -81,4 +106,4 @@ CREATE VIEW {schema}.facts AS
         fact.number, fact.channel, fact.actor, fact.data, fact.context
     FROM {schema}.fact JOIN {schema}.log USING (log);
 
-INSERT INTO {schema}.migration (format) VALUES (0);
+INSERT INTO {schema}.migration (format) VALUES (1);

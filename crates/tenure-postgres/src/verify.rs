@@ -11,7 +11,8 @@ use tokio_postgres::types::ToSql;
 use crate::error::InStore;
 use crate::read::Reader;
 use crate::row;
-use crate::store::{Inner, PostgresStore};
+use crate::raw::Inner;
+use crate::store::PostgresStore;
 
 /// Facts that are followed by one statement, so that a long check holds no old snapshot.
 const AT_ONCE: i64 = 1 << 16;

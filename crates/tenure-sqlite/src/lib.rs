@@ -20,6 +20,8 @@
 //! - An acknowledged append is on disk: write-ahead log with `synchronous=EXTRA`, proved at opening. A mode that may
 //!   lose commits exists under a name that says so: [`Durability::MayLoseLastCommitsOnPowerLoss`].
 //! - [`SqliteStore::verify`] follows the hash chain and names the first fact that was altered, removed or moved.
+//! - Personal data is sealed under a key for each customer ([`tenure_store::seal`]), and [erased](tenure_store::seal::erase) by
+//!   destroying the key; the keys are in a file of their own ending in `-keys`.
 //! - [`SqliteStore::backup`] copies it while it is in use. Do not copy the file by hand: its last commits stand in others.
 //! - The file can be read with SQLite's own tools: `SELECT * FROM facts`.
 //!
@@ -31,7 +33,7 @@
 //! So import in the order of time, thousands of facts an append, with ids that begin with their time.
 //!
 //! # What this crate does not do
-//! It keeps one log a file. It does not encrypt. The format is number 0, unreleased: later builds refuse it.
+//! It keeps one log a file. It encrypts personal data and nothing else.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backup;
@@ -39,9 +41,11 @@ mod checkpoint;
 mod error;
 mod health;
 mod in_use;
+mod keys;
 mod kinds;
 mod open;
 mod options;
+mod raw;
 mod read;
 mod row;
 mod schema;

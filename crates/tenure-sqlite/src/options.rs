@@ -36,6 +36,8 @@ pub struct Options {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) create: bool,
     pub(crate) accept_missing_wal: bool,
+    pub(crate) plain: Vec<Box<str>>,
+    pub(crate) without_keys: bool,
 }
 
 impl Default for Options {
@@ -53,6 +55,8 @@ impl Options {
             clock: Arc::new(SystemClock),
             create: true,
             accept_missing_wal: false,
+            plain: Vec::new(),
+            without_keys: false,
         }
     }
 
@@ -87,5 +91,19 @@ impl Options {
     #[must_use]
     pub fn accept_missing_wal(self) -> Self {
         Self { accept_missing_wal: true, ..self }
+    }
+
+    /// Attributes of profiles that are no personal data, such as `tier`: they are kept readable, and stay when their
+    /// customer is erased. It says how facts are stored from now on.
+    #[must_use]
+    pub fn plain_attributes(self, names: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        Self { plain: names.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// Opens a store whose keys are not there, such as a backup: what is sealed reads as missing, and nothing personal can
+    /// be appended.
+    #[must_use]
+    pub fn without_keys(self) -> Self {
+        Self { without_keys: true, ..self }
     }
 }

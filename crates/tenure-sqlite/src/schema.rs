@@ -20,8 +20,8 @@
 /// "tnr1" in ASCII: marks the file as ours, in bytes 68 to 71 of its header.
 pub(crate) const APPLICATION_ID: i64 = 0x746e_7231;
 
-/// The format that this build reads and writes, in `user_version`. Format 0 is unreleased: a later build refuses it.
-pub(crate) const FORMAT: i64 = 0;
+/// The format that this build reads and writes, in `user_version`. In format 0 personal data was not sealed.
+pub(crate) const FORMAT: i64 = 1;
 
 /// The kinds that correct have the numbers 1 and 2 in every file, because an index names them.
 pub(crate) const CREATE: &str = "
@@ -57,7 +57,6 @@ CREATE TABLE fact (
     actor TEXT,
     data TEXT,
     context TEXT,
-    sealed BLOB,
     header_sum INTEGER NOT NULL,
     body_sum INTEGER NOT NULL,
     link BLOB NOT NULL
@@ -83,7 +82,7 @@ CREATE VIEW facts AS
     FROM fact JOIN kind ON kind.ordinal = fact.kind;
 INSERT INTO kind VALUES (1, 'event_voided'), (2, 'identity_merged');
 INSERT INTO head VALUES (1, 0, zeroblob(32), 0);
-INSERT INTO meta VALUES ('format', '0'), ('in_use', 'no'), ('chain', 'blake3'), ('checksum', 'xxh3');
+INSERT INTO meta VALUES ('format', '1'), ('in_use', 'no'), ('chain', 'blake3'), ('checksum', 'xxh3');
 ";
 
 /// What is read of a fact, in the order of [`Column`](tenure_store::row::Column).

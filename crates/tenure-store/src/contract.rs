@@ -145,43 +145,59 @@ fn note(name: &str) -> EntryKey {
     EntryKey::new("note", name.as_bytes())
 }
 
-macro_rules! shared {
-    ($shared:ty) => {
-        /// A handle that is shared is the handle.
-        impl<S: EventStore> EventStore for $shared {
-            fn append(&self, append: Append) -> impl Future<Output = Result<Appended, StoreError>> + Send {
-                (**self).append(append)
+/// Implements [`EventStore`] for a type that hands every call on to another store: a handle around one, or one that does
+/// something more of its own beside the contract. `forward_store!(Type, |store| &store.inner)`, with generics before the
+/// type where it has any: `forward_store!([S: EventStore] Type<S>, |store| &store.inner)`.
+#[macro_export]
+macro_rules! forward_store {
+    ([$($generics:tt)*] $type:ty, |$store:ident| $inner:expr) => {
+        impl<$($generics)*> $crate::EventStore for $type {
+            fn append(
+                &self,
+                append: $crate::core::log::Append,
+            ) -> impl Future<Output = Result<$crate::core::log::Appended, $crate::StoreError>> + Send {
+                let $store = self;
+                $crate::EventStore::append($inner, append)
             }
 
-            fn read(&self, read: &Read) -> impl Future<Output = Result<Page, StoreError>> + Send {
-                (**self).read(read)
+            fn read(
+                &self,
+                read: &$crate::core::log::Read,
+            ) -> impl Future<Output = Result<$crate::core::log::Page, $crate::StoreError>> + Send {
+                let $store = self;
+                $crate::EventStore::read($inner, read)
             }
 
             fn read_stream(
                 &self,
-                customer: CustomerId,
-                after: Version,
+                customer: $crate::core::CustomerId,
+                after: $crate::core::Version,
                 limit: usize,
-            ) -> impl Future<Output = Result<StreamPage, StoreError>> + Send {
-                (**self).read_stream(customer, after, limit)
+            ) -> impl Future<Output = Result<$crate::StreamPage, $crate::StoreError>> + Send {
+                let $store = self;
+                $crate::EventStore::read_stream($inner, customer, after, limit)
             }
 
-            fn head(&self) -> impl Future<Output = Result<Head, StoreError>> + Send {
-                (**self).head()
+            fn head(&self) -> impl Future<Output = Result<$crate::Head, $crate::StoreError>> + Send {
+                let $store = self;
+                $crate::EventStore::head($inner)
             }
 
             fn known(
                 &self,
-                ids: &[EventId],
-            ) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send {
-                (**self).known(ids)
+                ids: &[$crate::core::EventId],
+            ) -> impl Future<Output = Result<Vec<Option<$crate::core::Position>>, $crate::StoreError>> + Send
+            {
+                let $store = self;
+                $crate::EventStore::known($inner, ids)
             }
 
             fn entries(
                 &self,
-                keys: &[EntryKey],
-            ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, StoreError>> + Send {
-                (**self).entries(keys)
+                keys: &[$crate::EntryKey],
+            ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, $crate::StoreError>> + Send {
+                let $store = self;
+                $crate::EventStore::entries($inner, keys)
             }
 
             fn scan(
@@ -190,22 +206,33 @@ macro_rules! shared {
                 prefix: &[u8],
                 after: Option<&[u8]>,
                 limit: usize,
-            ) -> impl Future<Output = Result<Entries, StoreError>> + Send {
-                (**self).scan(space, prefix, after, limit)
+            ) -> impl Future<Output = Result<$crate::Entries, $crate::StoreError>> + Send {
+                let $store = self;
+                $crate::EventStore::scan($inner, space, prefix, after, limit)
             }
 
-            fn commit(&self, commit: Commit) -> impl Future<Output = Result<Committed, StoreError>> + Send {
-                (**self).commit(commit)
+            fn commit(
+                &self,
+                commit: $crate::Commit,
+            ) -> impl Future<Output = Result<$crate::Committed, $crate::StoreError>> + Send {
+                let $store = self;
+                $crate::EventStore::commit($inner, commit)
             }
 
             fn committed(&self) -> impl Future<Output = ()> + Send {
-                (**self).committed()
+                let $store = self;
+                $crate::EventStore::committed($inner)
             }
         }
     };
+    ($type:ty, |$store:ident| $inner:expr) => {
+        $crate::forward_store!([] $type, |$store| $inner);
+    };
 }
-shared!(Arc<S>);
-shared!(&S);
+
+// A handle that is shared is the handle.
+forward_store!([S: EventStore] Arc<S>, |store| &**store);
+forward_store!([S: EventStore] &S, |store| &**store);
 
 /// Some of a customer's facts.
 #[derive(Clone, Debug, PartialEq)]

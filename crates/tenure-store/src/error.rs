@@ -107,6 +107,13 @@ pub enum StoreError {
         /// The format that this build reads and writes.
         known: i64,
     },
+    /// Personal data is sealed under keys that are not there: their file is missing, or is an older copy, or another
+    /// store's. **What to do:** put the keys back; or open the store without, and what is sealed reads as missing.
+    #[error("the keys for the personal data in {location} are missing")]
+    KeysMissing {
+        /// Where they should be.
+        location: Location,
+    },
     /// The store contradicts itself; it was not changed. **What to do:** restore a backup, or copy the file anew
     /// together with its `-wal` file.
     #[error("{location} is damaged: {what}")]
@@ -194,6 +201,13 @@ impl StoreError {
                 "restore a backup, or copy the file again together with its -wal file while nobody writes",
             ),
             Self::Locked { .. } => Some("wait until the other writer is done, or raise the time-out"),
+            Self::KeysMissing { location: Location::Database(_) } => Some(
+                "restore the tables of keys, or open the log without keys: what is sealed then reads as missing",
+            ),
+            Self::KeysMissing { .. } => Some(
+                "put the file ending in -keys back beside the store, or open it without keys: what is sealed then reads \
+                 as missing",
+            ),
             Self::NotAStore { location: Location::Database(_), .. } => {
                 Some("name another schema or database; this one was not touched")
             }
@@ -233,6 +247,9 @@ pub enum Unreadable {
         /// `header` or `body`.
         part: &'static str,
     },
+    /// What is sealed in it cannot be opened by its key: it was altered, or belongs to another fact.
+    #[error("what is sealed in it was altered, or belongs to another fact")]
+    Sealed,
     /// There is no fact where the head of the log says that there is one: it was removed.
     #[error("it is missing")]
     Missing,

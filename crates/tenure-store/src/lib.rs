@@ -22,6 +22,7 @@
 //! - [`replay`], [`replay_serial`] and [`catch_up`] fold what a store holds; one page of 4096 facts a thread is held
 //!   at a time, and up to a million facts while customers with late facts are folded again.
 //! - [`row`] is what adapters share: the columns of a fact, its checksums, the hash chain.
+//! - [`seal`] keeps personal data under a key for each customer, and erases it by destroying the key.
 //! - [`Follower`] follows the chain and says where a log is not what was written.
 //! - [`Clock`] is handed to a store: here, and not in the core, is a [`SystemClock`].
 //!
@@ -29,6 +30,9 @@
 //! It has no file format and no database, and it decides nothing about an append: that is
 //! [`Append::decide`](tenure_core::log::Append::decide).
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc(hidden)]
+pub use tenure_core as core;
 
 mod clock;
 mod contract;
@@ -39,6 +43,7 @@ mod kept;
 mod memory;
 mod replay;
 pub mod row;
+pub mod seal;
 mod subscription;
 mod verify;
 

@@ -9,6 +9,7 @@ mod field;
 mod interchange;
 mod kind_set;
 mod label;
+mod seal;
 mod upcast;
 mod view;
 mod wire;

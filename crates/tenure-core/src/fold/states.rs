@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Projection;
-use crate::event::{EventView, FactKey, RecordedView};
+use crate::event::{EventView, FactKey, Kind, RecordedView};
 use crate::id::{Customer, CustomerId, CustomerKey, Position, Table};
 use crate::log::{Corrections, Cut, FactBlock, Log};
 use crate::time::Timestamp;
@@ -115,7 +115,7 @@ const AHEAD: usize = 16;
 /// The states of all customers under one projection and one cut of the log.
 ///
 /// Two moves keep it up to date: [`absorb`](Self::absorb) takes facts in the order of the log and applies those that
-/// follow their customer's last one; customers for whom that is not enough (a late fact, a void, a merge) become
+/// follow their customer's last one; customers for whom that is not enough (a late fact, a void, a merge, an erasure) become
 /// *stale*, and each is folded again once, however many late facts came, by [`refold`](Self::refold). So the same code
 /// serves a log in memory, a store's pages and a replay on several threads.
 ///
@@ -240,7 +240,8 @@ impl<P: Projection> States<P> {
         let stands = |index: &usize| self.customers.get_index(*index).is_some_and(|(id, _)| *id == customer);
         let index = sought.filter(stands).or_else(|| self.customers.get_index_of(&customer));
         if let Some((_, folded)) = index.and_then(|index| self.customers.get_index_mut(index)) {
-            if event.key() > folded.last {
+            // What was erased is missing from facts that were folded already.
+            if event.key() > folded.last && event.kind != Kind::ErasureRequested {
                 self.projection.apply(&mut folded.state, event);
                 folded.last = event.key();
             } else {

@@ -75,6 +75,12 @@ impl Append {
         self
     }
 
+    /// The same with each fact replaced by what is made of it, which must be about the same customer.
+    #[must_use]
+    pub fn map(self, each: impl FnMut(Event) -> Event) -> Self {
+        Self { events: self.events.into_iter().map(each).collect(), ..self }
+    }
+
     /// The facts, in the order in which they are to be stored.
     pub fn events(&self) -> &[Event] {
         &self.events

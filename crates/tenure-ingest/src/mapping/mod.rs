@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
-use tenure_core::{CustomerKey, Kind, Zone};
+use tenure_core::{CustomerKey, Kind, Privacy, Zone};
 
 pub(crate) use self::amount::{AmountFrom, CurrencyFrom, Per, ValueFrom};
 pub(crate) use self::column::Column;
@@ -427,12 +427,7 @@ impl Mapping {
 
 /// Whether a property of a kind is personal: sealed in stores, and so no part of what an id is made of.
 pub(crate) fn sealed_property(kind: &str, name: &str) -> bool {
-    match Kind::named(kind) {
-        Some(Kind::ProfileUpdated) => true,
-        Some(Kind::IdentityLinked) if name == "value" => true,
-        // Free text, whichever fact it stands in: people write names and numbers into it.
-        _ => matches!(name, "why" | "reason" | "outcome" | "note"),
-    }
+    Kind::named(kind).unwrap_or(Kind::Foreign).property_privacy(name) != Privacy::Plain
 }
 
 fn default_namespace() -> String {

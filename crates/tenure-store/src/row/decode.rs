@@ -166,7 +166,10 @@ fn upcast(fact: &RecordedView<'_>) -> Result<Event, Unreadable> {
         Some(key) => Customer::from(key.parse::<CustomerKey>().map_err(|_| Column::CustomerKey)?),
         None => event.customer.into(),
     };
-    let data = match event.data {
+    // An upcaster sees what everybody may see; what is sealed goes along untouched.
+    let sealed = event.sealed();
+    let open = if sealed.is_some() { event.opened(None) } else { event.data.into() };
+    let data = match &*open {
         "" => serde_json::Map::new(),
         text => match tenure_core::json::parse(text).map_err(FactError::from)? {
             serde_json::Value::Object(data) => data,
@@ -182,7 +185,10 @@ fn upcast(fact: &RecordedView<'_>) -> Result<Event, Unreadable> {
         actor: event.actor.map(Into::into),
         data,
     };
-    let current = Event::from_wire(event.id, customer, event.occurred_at, wire)?;
+    let mut current = Event::from_wire(event.id, customer, event.occurred_at, wire)?;
+    if let Some(sealed) = sealed {
+        current = current.sealed(&serde_json::Map::new(), &sealed);
+    }
     Ok(match event.channel {
         Some(channel) => current.with_channel(channel)?,
         None => current,
