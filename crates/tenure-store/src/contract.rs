@@ -1,7 +1,6 @@
 //! The contract: what every store does, under which the rules of the conformance kit hold.
 
 use core::fmt;
-use std::sync::Arc;
 
 use tenure_core::log::{Append, Appended, FactBlock, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
@@ -144,68 +143,6 @@ pub trait EventStore: Send + Sync {
 fn note(name: &str) -> EntryKey {
     EntryKey::new("note", name.as_bytes())
 }
-
-macro_rules! shared {
-    ($shared:ty) => {
-        /// A handle that is shared is the handle.
-        impl<S: EventStore> EventStore for $shared {
-            fn append(&self, append: Append) -> impl Future<Output = Result<Appended, StoreError>> + Send {
-                (**self).append(append)
-            }
-
-            fn read(&self, read: &Read) -> impl Future<Output = Result<Page, StoreError>> + Send {
-                (**self).read(read)
-            }
-
-            fn read_stream(
-                &self,
-                customer: CustomerId,
-                after: Version,
-                limit: usize,
-            ) -> impl Future<Output = Result<StreamPage, StoreError>> + Send {
-                (**self).read_stream(customer, after, limit)
-            }
-
-            fn head(&self) -> impl Future<Output = Result<Head, StoreError>> + Send {
-                (**self).head()
-            }
-
-            fn known(
-                &self,
-                ids: &[EventId],
-            ) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send {
-                (**self).known(ids)
-            }
-
-            fn entries(
-                &self,
-                keys: &[EntryKey],
-            ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, StoreError>> + Send {
-                (**self).entries(keys)
-            }
-
-            fn scan(
-                &self,
-                space: &str,
-                prefix: &[u8],
-                after: Option<&[u8]>,
-                limit: usize,
-            ) -> impl Future<Output = Result<Entries, StoreError>> + Send {
-                (**self).scan(space, prefix, after, limit)
-            }
-
-            fn commit(&self, commit: Commit) -> impl Future<Output = Result<Committed, StoreError>> + Send {
-                (**self).commit(commit)
-            }
-
-            fn committed(&self) -> impl Future<Output = ()> + Send {
-                (**self).committed()
-            }
-        }
-    };
-}
-shared!(Arc<S>);
-shared!(&S);
 
 /// Some of a customer's facts.
 #[derive(Clone, Debug, PartialEq)]

@@ -30,6 +30,8 @@
 //! [`Append::decide`](tenure_core::log::Append::decide).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod any;
+mod around;
 mod clock;
 mod contract;
 mod engine;
@@ -42,6 +44,8 @@ pub mod row;
 mod subscription;
 mod verify;
 
+pub use any::AnyStore;
+pub use around::{Around, Call};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use engine::{
@@ -67,6 +71,8 @@ mod tests {
     fn public_types_can_be_shown_sent_and_shared() {
         fn whole<T: core::fmt::Debug + Send + Sync>() {}
         whole::<MemoryStore>();
+        whole::<AnyStore>();
+        whole::<Call>();
         whole::<StoreError>();
         whole::<Head>();
         whole::<StreamPage>();
