@@ -1,8 +1,9 @@
 //! Strategies, laws, oracles, the conformance kit and faults for stores, and simulated customers: public, for your own
 //! projections, rules and stores.
 //!
-//! The kit is there with the feature `conformance`, strategies and laws with `proptest`, faults with `fault`; all are on
-//! by default. With `postgres` there is a private PostgreSQL cluster for tests, on Unix.
+//! The oracle and the simulated customers are always there; the conformance kit is there with the feature `conformance`,
+//! strategies and laws with `proptest`, faults with `fault`, and with `postgres` a private PostgreSQL cluster for tests, on
+//! Unix.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
