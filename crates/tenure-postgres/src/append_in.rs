@@ -1,8 +1,8 @@
 //! Appending inside a transaction of the caller's.
 
 use tenure_core::log::{Append, Appended};
-use tenure_store::StoreError;
 use tenure_store::row::Encoded;
+use tenure_store::{Around, StoreError};
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
@@ -51,9 +51,9 @@ impl PostgresStore {
         transaction: &mut Transaction<'_>,
         append: &Append,
     ) -> Result<Appended, StoreError> {
-        let inner = self.inner();
+        let inner = self.shared();
         let name = &inner.name;
-        let append = &self.sealed().close(append.clone()).await?;
+        let append = &Around::inner(self).close(append.clone()).await?;
         let encoded = Encoded::all(append.events());
         // Dropped without a commit it undoes itself.
         let savepoint = transaction.savepoint("tenure_append").await.of(name)?;

@@ -21,7 +21,8 @@ use crate::read::Reader;
 use crate::value::Id;
 
 #[derive(Clone, Debug)]
-pub(crate) struct KeyTable {
+/// Public only as a part of the store.
+pub struct KeyTable {
     inner: Arc<Inner>,
     handle: Handle,
 }

@@ -28,8 +28,8 @@ use crate::writer::{Job, Writer};
 /// Threads of a handle, at most.
 const MOST_THREADS: usize = 4;
 
-/// The store without what seals personal data: it keeps what it is given.
-pub(crate) struct RawStore {
+/// The store without what seals personal data: it keeps what it is given. Public only as a part of the store.
+pub struct RawStore {
     inner: Arc<Inner>,
     jobs: UnboundedSender<Job>,
     threads: Threads,

@@ -4,8 +4,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use tenure_core::CustomerId;
-use tenure_store::StoreError;
 use tenure_store::seal::{Destroyed, Erase, Sealed};
+use tenure_store::{Around, StoreError};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, NoTls, Socket};
 
@@ -43,7 +43,7 @@ pub struct PostgresStore(Sealed<RawStore, KeyTable>);
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("name", &self.inner().name).finish_non_exhaustive()
+        f.debug_struct("PostgresStore").field("name", &self.shared().name).finish_non_exhaustive()
     }
 }
 
@@ -82,11 +82,7 @@ impl PostgresStore {
         Ok(Self(Sealed::new(raw, keys).with_plain(plain)))
     }
 
-    pub(crate) const fn sealed(&self) -> &Sealed<RawStore, KeyTable> {
-        &self.0
-    }
-
-    pub(crate) const fn inner(&self) -> &Arc<Inner> {
+    pub(crate) const fn shared(&self) -> &Arc<Inner> {
         self.0.inner().inner()
     }
 
@@ -125,4 +121,10 @@ impl Erase for PostgresStore {
     }
 }
 
-tenure_store::forward_store!(PostgresStore, |store| &store.0);
+impl Around for PostgresStore {
+    type Inner = Sealed<RawStore, KeyTable>;
+
+    fn inner(&self) -> &Self::Inner {
+        &self.0
+    }
+}

@@ -33,7 +33,8 @@ CREATE TABLE marking (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT N
 ";
 
 #[derive(Debug)]
-pub(crate) struct KeyFile {
+/// Public only as a part of the store.
+pub struct KeyFile {
     /// None for keys in memory.
     path: Option<PathBuf>,
     name: Name,

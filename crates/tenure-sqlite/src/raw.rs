@@ -27,9 +27,9 @@ use crate::writer::{self, Job, Writer};
 /// Connections for reading that are kept when nobody reads.
 const IDLE_READERS: usize = 8;
 
-/// The store without what seals personal data: it keeps what it is given.
+/// The store without what seals personal data: it keeps what it is given. Public only as a part of the store.
 #[derive(Debug)]
-pub(crate) struct RawStore {
+pub struct RawStore {
     name: Name,
     options: Options,
     source: Source,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tenure_core::CustomerId;
-use tenure_store::StoreError;
 use tenure_store::seal::{Destroyed, Erase, Sealed};
+use tenure_store::{Around, StoreError};
 
 use crate::keys::KeyFile;
 use crate::options::{Durability, Options};
@@ -122,4 +122,10 @@ impl Erase for SqliteStore {
     }
 }
 
-tenure_store::forward_store!(SqliteStore, |store| &store.0);
+impl Around for SqliteStore {
+    type Inner = Sealed<RawStore, KeyFile>;
+
+    fn inner(&self) -> &Self::Inner {
+        &self.0
+    }
+}

@@ -1,7 +1,6 @@
 //! The contract: what every store does, under which the rules of the conformance kit hold.
 
 use core::fmt;
-use std::sync::Arc;
 
 use tenure_core::log::{Append, Appended, FactBlock, Page, Read};
 use tenure_core::{CustomerId, EventId, Position, Version};
@@ -144,95 +143,6 @@ pub trait EventStore: Send + Sync {
 fn note(name: &str) -> EntryKey {
     EntryKey::new("note", name.as_bytes())
 }
-
-/// Implements [`EventStore`] for a type that hands every call on to another store: a handle around one, or one that does
-/// something more of its own beside the contract. `forward_store!(Type, |store| &store.inner)`, with generics before the
-/// type where it has any: `forward_store!([S: EventStore] Type<S>, |store| &store.inner)`.
-#[macro_export]
-macro_rules! forward_store {
-    ([$($generics:tt)*] $type:ty, |$store:ident| $inner:expr) => {
-        impl<$($generics)*> $crate::EventStore for $type {
-            fn append(
-                &self,
-                append: $crate::core::log::Append,
-            ) -> impl Future<Output = Result<$crate::core::log::Appended, $crate::StoreError>> + Send {
-                let $store = self;
-                $crate::EventStore::append($inner, append)
-            }
-
-            fn read(
-                &self,
-                read: &$crate::core::log::Read,
-            ) -> impl Future<Output = Result<$crate::core::log::Page, $crate::StoreError>> + Send {
-                let $store = self;
-                $crate::EventStore::read($inner, read)
-            }
-
-            fn read_stream(
-                &self,
-                customer: $crate::core::CustomerId,
-                after: $crate::core::Version,
-                limit: usize,
-            ) -> impl Future<Output = Result<$crate::StreamPage, $crate::StoreError>> + Send {
-                let $store = self;
-                $crate::EventStore::read_stream($inner, customer, after, limit)
-            }
-
-            fn head(&self) -> impl Future<Output = Result<$crate::Head, $crate::StoreError>> + Send {
-                let $store = self;
-                $crate::EventStore::head($inner)
-            }
-
-            fn known(
-                &self,
-                ids: &[$crate::core::EventId],
-            ) -> impl Future<Output = Result<Vec<Option<$crate::core::Position>>, $crate::StoreError>> + Send
-            {
-                let $store = self;
-                $crate::EventStore::known($inner, ids)
-            }
-
-            fn entries(
-                &self,
-                keys: &[$crate::EntryKey],
-            ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, $crate::StoreError>> + Send {
-                let $store = self;
-                $crate::EventStore::entries($inner, keys)
-            }
-
-            fn scan(
-                &self,
-                space: &str,
-                prefix: &[u8],
-                after: Option<&[u8]>,
-                limit: usize,
-            ) -> impl Future<Output = Result<$crate::Entries, $crate::StoreError>> + Send {
-                let $store = self;
-                $crate::EventStore::scan($inner, space, prefix, after, limit)
-            }
-
-            fn commit(
-                &self,
-                commit: $crate::Commit,
-            ) -> impl Future<Output = Result<$crate::Committed, $crate::StoreError>> + Send {
-                let $store = self;
-                $crate::EventStore::commit($inner, commit)
-            }
-
-            fn committed(&self) -> impl Future<Output = ()> + Send {
-                let $store = self;
-                $crate::EventStore::committed($inner)
-            }
-        }
-    };
-    ($type:ty, |$store:ident| $inner:expr) => {
-        $crate::forward_store!([] $type, |$store| $inner);
-    };
-}
-
-// A handle that is shared is the handle.
-forward_store!([S: EventStore] Arc<S>, |store| &**store);
-forward_store!([S: EventStore] &S, |store| &**store);
 
 /// Some of a customer's facts.
 #[derive(Clone, Debug, PartialEq)]

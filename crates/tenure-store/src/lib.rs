@@ -31,9 +31,8 @@
 //! [`Append::decide`](tenure_core::log::Append::decide).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[doc(hidden)]
-pub use tenure_core as core;
-
+mod any;
+mod around;
 mod clock;
 mod contract;
 mod engine;
@@ -47,6 +46,8 @@ pub mod seal;
 mod subscription;
 mod verify;
 
+pub use any::AnyStore;
+pub use around::{Around, Call};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use engine::{
@@ -72,6 +73,8 @@ mod tests {
     fn public_types_can_be_shown_sent_and_shared() {
         fn whole<T: core::fmt::Debug + Send + Sync>() {}
         whole::<MemoryStore>();
+        whole::<AnyStore>();
+        whole::<Call>();
         whole::<StoreError>();
         whole::<Head>();
         whole::<StreamPage>();

@@ -10,14 +10,11 @@ use std::sync::Arc;
 use std::thread;
 
 use pollster::block_on;
-use tenure_core::log::{Append, Appended, KnownAt, Page, Read};
-use tenure_core::{
-    ChangeId, Customer, CustomerEvent, CustomerId, Duration, Event, EventId, Policy, Position, Timestamp,
-    Version,
-};
+use tenure_core::log::{Append, KnownAt};
+use tenure_core::{ChangeId, Customer, CustomerEvent, Duration, Event, EventId, Policy, Position, Timestamp};
 use tenure_store::{
-    ChangeCause, Checkpoint, Commit, Committed, Engine, EngineError, Entries, EntryKey, EventStore, Head,
-    ManualClock, MemoryStore, Notice, StoreError, StreamPage,
+    Around, Call, ChangeCause, Checkpoint, Engine, EngineError, EventStore, ManualClock, MemoryStore, Notice,
+    StoreError,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -67,55 +64,32 @@ impl Doors {
     }
 }
 
-impl EventStore for Doors {
-    async fn append(&self, append: Append) -> Result<Appended, StoreError> {
-        Self::through(&self.append).await;
-        let appended = self.inner.append(append).await;
-        Self::through(&self.answers).await;
-        appended
+impl Around for Doors {
+    type Inner = MemoryStore;
+
+    fn inner(&self) -> &MemoryStore {
+        &self.inner
     }
 
-    async fn read(&self, read: &Read) -> Result<Page, StoreError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(StoreError::backend("the disk is gone"));
+    async fn call<T: Send>(
+        &self,
+        call: Call,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match call {
+            Call::Append => {
+                Self::through(&self.append).await;
+                let appended = work.await;
+                Self::through(&self.answers).await;
+                appended
+            }
+            Call::Read if self.broken.load(Ordering::SeqCst) => Err(StoreError::backend("the disk is gone")),
+            Call::ReadStream => {
+                Self::through(&self.streams).await;
+                work.await
+            }
+            _ => work.await,
         }
-        self.inner.read(read).await
-    }
-
-    async fn read_stream(
-        &self,
-        of: CustomerId,
-        after: Version,
-        limit: usize,
-    ) -> Result<StreamPage, StoreError> {
-        Self::through(&self.streams).await;
-        self.inner.read_stream(of, after, limit).await
-    }
-
-    async fn head(&self) -> Result<Head, StoreError> {
-        self.inner.head().await
-    }
-
-    async fn known(&self, ids: &[EventId]) -> Result<Vec<Option<Position>>, StoreError> {
-        self.inner.known(ids).await
-    }
-
-    async fn entries(&self, keys: &[EntryKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        self.inner.entries(keys).await
-    }
-
-    async fn scan(
-        &self,
-        space: &str,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Entries, StoreError> {
-        self.inner.scan(space, prefix, after, limit).await
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.inner.commit(commit).await
     }
 }
 

@@ -2,7 +2,6 @@
 //! shows and tells what a fresh replay of its log shows.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -15,7 +14,7 @@ use tenure_core::report::rfm::{Population, RfmReport};
 use tenure_core::report::stages::StageCounts;
 use tenure_core::report::{Report, Shown};
 use tenure_core::{ChangeId, CustomerId, Event, Policy, Position, Timestamp};
-use tenure_store::{Change, Changes, CustomerView, Engine, EventStore, Keep, Notice};
+use tenure_store::{AnyStore, Change, Changes, CustomerView, Engine, EventStore, Keep, Notice};
 
 use crate::laws::Outcome;
 use crate::strategies::{delivered, delivery, instant};
@@ -131,7 +130,7 @@ impl Model {
     }
 
     /// What was told is the timeline, and the index knows the next instant.
-    fn check_told<S>(&self, engine: &Engine<S>) -> Outcome {
+    fn check_told(&self, engine: &Engine<AnyStore>) -> Outcome {
         let states = self.fold(Cut::default());
         let mut expected = BTreeMap::new();
         let mut due = None;
@@ -206,13 +205,12 @@ fn everybody(steps: &[Step]) -> Vec<CustomerId> {
 ///
 /// # Errors
 /// The case, where one of them does not hold.
-pub fn is_a_replay<S: EventStore>(store: S, policy: &Policy, steps: &[Step]) -> Outcome {
-    pollster::block_on(run(store, policy, steps))
+pub fn is_a_replay<S: EventStore + 'static>(store: S, policy: &Policy, steps: &[Step]) -> Outcome {
+    pollster::block_on(run(AnyStore::new(store), policy, steps))
 }
 
-async fn run<S: EventStore>(store: S, policy: &Policy, steps: &[Step]) -> Outcome {
-    let store = Arc::new(store);
-    let open = || Engine::open(Arc::clone(&store), policy.clone());
+async fn run(store: AnyStore, policy: &Policy, steps: &[Step]) -> Outcome {
+    let open = || Engine::open(store.clone(), policy.clone());
     let mut engine = open().await.map_err(fail)?;
     let mut model = Model::new(policy)?;
     let customers = everybody(steps);
@@ -242,8 +240,7 @@ async fn run<S: EventStore>(store: S, policy: &Policy, steps: &[Step]) -> Outcom
             }
             Step::Reopen => {
                 let checkpoint = engine.checkpoint();
-                engine =
-                    Engine::open_at(Arc::clone(&store), policy.clone(), checkpoint).await.map_err(fail)?;
+                engine = Engine::open_at(store.clone(), policy.clone(), checkpoint).await.map_err(fail)?;
                 model.hear(engine.refresh().await.map_err(fail)?)?;
             }
         }
@@ -279,25 +276,24 @@ pub enum Keeping {
 ///
 /// # Errors
 /// The case, where one of them does not hold.
-pub fn two_that_keep_are_a_replay<S: EventStore>(
+pub fn two_that_keep_are_a_replay<S: EventStore + 'static>(
     store: S,
     policy: &Policy,
     steps: &[Step],
     keeping: Keeping,
 ) -> Outcome {
-    pollster::block_on(run_kept(store, policy, steps, keeping))
+    pollster::block_on(run_kept(AnyStore::new(store), policy, steps, keeping))
 }
 
-async fn run_kept<S: EventStore>(store: S, policy: &Policy, steps: &[Step], keeping: Keeping) -> Outcome {
-    let store = Arc::new(store);
+async fn run_kept(store: AnyStore, policy: &Policy, steps: &[Step], keeping: Keeping) -> Outcome {
     let open = || async {
         let keep = Keep::under("kept").map_err(fail)?;
         let keep = if keeping == Keeping::Inline { keep.inline() } else { keep };
-        Engine::open_kept(Arc::clone(&store), policy.clone(), keep).await.map_err(fail)
+        Engine::open_kept(store.clone(), policy.clone(), keep).await.map_err(fail)
     };
     let mut engines = [open().await?, open().await?];
     let name = "kept".parse().map_err(fail)?;
-    let mut feed = Changes::of_reader(Arc::clone(&store), name, "law").await.map_err(fail)?;
+    let mut feed = Changes::of_reader(store.clone(), name, "law").await.map_err(fail)?;
     let mut model = Model::new(policy)?;
     let mut returned = Vec::new();
     let mut told = Vec::new();
@@ -353,8 +349,8 @@ async fn run_kept<S: EventStore>(store: S, policy: &Policy, steps: &[Step], keep
     Ok(())
 }
 
-async fn check_past<S: EventStore>(
-    engine: &Engine<S>,
+async fn check_past(
+    engine: &Engine<AnyStore>,
     model: &Model,
     customers: &[CustomerId],
     at: Timestamp,

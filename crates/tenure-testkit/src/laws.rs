@@ -22,7 +22,7 @@ use tenure_core::log::{Append, Cut, KnownAt, Log};
 use tenure_core::projection::stage::{Cause, StageChange, StageMachine, Timeline};
 use tenure_core::report::{Report, Shown};
 use tenure_core::{CustomerId, Duration, Event, EventId, Kind, Timestamp, Version};
-use tenure_store::{EventStore, ManualClock, replay};
+use tenure_store::{AnyStore, EventStore, ManualClock, replay};
 
 /// What a law says of a case: it holds, or it does not and why.
 pub type Outcome = Result<(), TestCaseError>;
@@ -388,7 +388,7 @@ pub struct InStore<F>(
     pub F,
 );
 
-impl<S: EventStore, F: Fn(Arc<ManualClock>) -> S> Recorder for InStore<F> {
+impl<S: EventStore + 'static, F: Fn(Arc<ManualClock>) -> S> Recorder for InStore<F> {
     fn fold<P: Projection + Clone + Send + Sync>(
         &self,
         projection: P,
@@ -396,7 +396,7 @@ impl<S: EventStore, F: Fn(Arc<ManualClock>) -> S> Recorder for InStore<F> {
         batches: &[Vec<Event>],
     ) -> States<P> {
         let clock = Arc::new(ManualClock::new(Timestamp::MIN));
-        let store = (self.0)(Arc::clone(&clock));
+        let store = AnyStore::new((self.0)(Arc::clone(&clock)));
         for (batch, now) in batches.iter().zip(recording_times()).filter(|(batch, _)| !batch.is_empty()) {
             clock.set(now);
             let appended = pollster::block_on(store.append(Append::new(batch.clone())));

@@ -1,9 +1,11 @@
 //! Strategies, laws, oracles, the conformance kit and faults for stores, and simulated customers: public, for your own
 //! projections, rules and stores.
 //!
-//! Strategies and laws are there with the feature `proptest`, faults with `fault`; both are on by default. With
-//! `postgres` there is a private PostgreSQL cluster for tests, on Unix.
+//! The oracle and the simulated customers are always there; the conformance kit is there with the feature `conformance`,
+//! strategies and laws with `proptest`, faults with `fault`, and with `postgres` a private PostgreSQL cluster for tests, on
+//! Unix.
 
+#[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "proptest")]
 pub mod engine;
@@ -22,3 +24,6 @@ pub mod stage_strategies;
 pub mod strategies;
 
 pub use everything::{Everybody, Everything};
+
+/// How a rule was broken, in words.
+pub type Failure = Box<dyn core::error::Error + Send + Sync>;

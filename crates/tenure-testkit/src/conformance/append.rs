@@ -9,13 +9,13 @@ use tenure_core::{CustomerEvent, Event, Position, Version};
 use tenure_store::{EventStore, StoreError};
 
 use super::facts::{append_to, customer, fact, facts, head, id, line, read_all, refused, store_all, stream};
-use super::{Adapter, Failure, Outcome, Verdict, ensure, fresh, same, standing, today};
+use super::{AnyAdapter, Failure, Outcome, Verdict, ensure, fresh, same, standing, today};
 
 /// The first facts of a customer get versions 1, 2, 3 and so do those of the next.
 ///
 /// # Errors
 /// How it is broken; so for every rule.
-pub fn r01_new_streams_count_versions_from_one<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r01_new_streams_count_versions_from_one(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     for (numbers, name) in [(0..3, "ann"), (3..5, "bob")] {
         let append = append_to(facts(numbers.clone(), name)?, &[(name, Expected::NoStream)])?;
@@ -35,7 +35,7 @@ pub fn r01_new_streams_count_versions_from_one<A: Adapter>(adapter: &A) -> Outco
 ///
 /// # Errors
 /// How it is broken.
-pub fn r02_an_append_over_several_streams_is_one<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r02_an_append_over_several_streams_is_one(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, vec![fact(0, "bob")?])?;
     let events = vec![fact(1, "ann")?, fact(2, "bob")?, fact(3, "ann")?, fact(4, "eve")?];
@@ -53,7 +53,7 @@ pub fn r02_an_append_over_several_streams_is_one<A: Adapter>(adapter: &A) -> Out
 ///
 /// # Errors
 /// How it is broken.
-pub fn r03_one_bad_expectation_rolls_all_back<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r03_one_bad_expectation_rolls_all_back(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..3, "ann")?)?;
     let events = vec![fact(10, "bob")?, fact(11, "ann")?, fact(12, "eve")?];
@@ -100,7 +100,7 @@ fn conflict<S: EventStore>(
 ///
 /// # Errors
 /// How it is broken.
-pub fn r04_no_stream_is_refused_on_an_existing_one<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r04_no_stream_is_refused_on_an_existing_one(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..2, "ann")?)?;
     conflict(&store, 9, "ann", Expected::NoStream, 2)?;
@@ -111,7 +111,7 @@ pub fn r04_no_stream_is_refused_on_an_existing_one<A: Adapter>(adapter: &A) -> O
 ///
 /// # Errors
 /// How it is broken.
-pub fn r05_exists_is_refused_on_a_missing_one<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r05_exists_is_refused_on_a_missing_one(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     conflict(&store, 9, "ann", Expected::Exists, 0)?;
     store_all(&store, facts(0..1, "ann")?)?;
@@ -124,7 +124,7 @@ pub fn r05_exists_is_refused_on_a_missing_one<A: Adapter>(adapter: &A) -> Outcom
 ///
 /// # Errors
 /// How it is broken.
-pub fn r06_a_wrong_version_is_told_in_exact_numbers<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r06_a_wrong_version_is_told_in_exact_numbers(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..12, "ann")?)?;
     for expected in [0, 1, 11, 13, 120, 1 << 31, (1 << 31) + 12, (1 << 53) + 1, u64::MAX] {
@@ -140,7 +140,7 @@ pub fn r06_a_wrong_version_is_told_in_exact_numbers<A: Adapter>(adapter: &A) -> 
 ///
 /// # Errors
 /// How it is broken.
-pub fn r07_concurrent_appends_without_expectation_are_all_stored<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r07_concurrent_appends_without_expectation_are_all_stored(adapter: &dyn AnyAdapter) -> Outcome {
     const WRITERS: u64 = 4;
     const EACH: u64 = 25;
     let store = &fresh(adapter);
@@ -169,7 +169,7 @@ pub fn r07_concurrent_appends_without_expectation_are_all_stored<A: Adapter>(ada
 ///
 /// # Errors
 /// How it is broken.
-pub fn r08_of_racers_for_one_version_one_wins<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r08_of_racers_for_one_version_one_wins(adapter: &dyn AnyAdapter) -> Outcome {
     const RACERS: u64 = 4;
     let store = &fresh(adapter);
     for round in 0..10_u64 {
@@ -203,7 +203,7 @@ pub fn r08_of_racers_for_one_version_one_wins<A: Adapter>(adapter: &A) -> Outcom
 ///
 /// # Errors
 /// How it is broken.
-pub fn r09_an_empty_batch_is_refused<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r09_an_empty_batch_is_refused(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let error = refused(&store, Append::new(vec![]))?;
     ensure!(matches!(error, StoreError::Refused(AppendError::Empty)), "{error:?} is not the typed refusal");
@@ -215,7 +215,7 @@ pub fn r09_an_empty_batch_is_refused<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r10_the_same_batch_twice_is_stored_once<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r10_the_same_batch_twice_is_stored_once(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..2, "ann")?)?;
     let append = append_to(facts(2..5, "ann")?, &[("ann", Expected::Exact(Version(2)))])?;
@@ -238,7 +238,7 @@ pub fn r10_the_same_batch_twice_is_stored_once<A: Adapter>(adapter: &A) -> Outco
 ///
 /// # Errors
 /// How it is broken.
-pub fn r11_an_append_whose_answer_was_lost_can_be_sent_again<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r11_an_append_whose_answer_was_lost_can_be_sent_again(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let append = append_to(facts(0..3, "ann")?, &[("ann", Expected::NoStream)])?;
     if adapter.cut_next_answer(&store) {
@@ -259,7 +259,7 @@ pub fn r11_an_append_whose_answer_was_lost_can_be_sent_again<A: Adapter>(adapter
 ///
 /// # Errors
 /// How it is broken.
-pub fn r12_partly_known_batches<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r12_partly_known_batches(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..3, "ann")?)?;
     for expected in [Expected::Exact(Version(3)), Expected::Exists, Expected::NoStream] {
@@ -284,7 +284,7 @@ pub fn r12_partly_known_batches<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r13_an_id_with_other_content_is_refused<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r13_an_id_with_other_content_is_refused(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..3, "ann")?)?;
     let others = [
@@ -329,7 +329,7 @@ pub fn r13_an_id_with_other_content_is_refused<A: Adapter>(adapter: &A) -> Outco
 ///
 /// # Errors
 /// How it is broken.
-pub fn r14_an_id_twice_in_a_batch<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r14_an_id_twice_in_a_batch(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let error = refused(&store, Append::new(vec![fact(0, "ann")?, fact(1, "ann")?, fact(0, "bob")?]))?;
     match error {
@@ -351,7 +351,7 @@ pub fn r14_an_id_twice_in_a_batch<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r15_batches_of_any_size<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r15_batches_of_any_size(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let mut next = 0;
     for size in [1, 1_000, 10_000] {
@@ -376,7 +376,7 @@ pub fn r15_batches_of_any_size<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r16_payloads_come_back_as_they_were<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r16_payloads_come_back_as_they_were(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let long = "ü".repeat(32_768);
     let head_line = r#""customer":"ann","occurred_at":"2024-01-01T00:00:00Z","kind":"tracked""#;
@@ -410,7 +410,7 @@ pub fn r16_payloads_come_back_as_they_were<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r17_header_fields_come_back_as_they_were<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r17_header_fields_come_back_as_they_were(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let events = [
         line(
@@ -465,7 +465,7 @@ fn round_trip<S: EventStore>(store: &S, events: &[Event]) -> Result<(), Failure>
 ///
 /// # Errors
 /// How it is broken.
-pub fn r18_a_failed_append_consumes_no_position<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r18_a_failed_append_consumes_no_position(adapter: &dyn AnyAdapter) -> Outcome {
     let store = adapter.open(standing());
     store_all(&store, facts(0..2, "ann")?)?;
     refused(&store, append_to(facts(2..4, "ann")?, &[("ann", Expected::NoStream)])?)?;

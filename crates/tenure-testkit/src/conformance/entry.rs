@@ -5,7 +5,7 @@ use tenure_core::log::{Append, Expected, Read};
 use tenure_store::{Commit, Entries, EntryKey, EventStore, StoreError};
 
 use super::facts::{customer, fact, facts, head, read_all};
-use super::{Adapter, Failure, Outcome, Verdict, ensure, fresh, same};
+use super::{AnyAdapter, Failure, Outcome, Verdict, ensure, fresh, same};
 
 fn entry(key: &[u8]) -> EntryKey {
     EntryKey::new("kit", key)
@@ -19,7 +19,7 @@ fn stands<S: EventStore>(store: &S, key: &[u8]) -> Result<Option<Vec<u8>>, Failu
 ///
 /// # Errors
 /// How it is broken.
-pub fn entries_are_compared_and_set<A: Adapter>(adapter: &A) -> Outcome {
+pub fn entries_are_compared_and_set(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let key = &[0, 1, 0xff];
     let put = |expected: Option<&[u8]>, value: &[u8]| {
@@ -61,7 +61,7 @@ pub fn entries_are_compared_and_set<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn entries_and_facts_are_written_together<A: Adapter>(adapter: &A) -> Outcome {
+pub fn entries_and_facts_are_written_together(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let commit = |commit: Commit| pollster::block_on(store.commit(commit));
     let both = |n: u64| -> Result<Commit, Failure> {
@@ -95,7 +95,7 @@ pub fn entries_and_facts_are_written_together<A: Adapter>(adapter: &A) -> Outcom
 ///
 /// # Errors
 /// How it is broken.
-pub fn entries_are_scanned_in_the_order_of_bytes<A: Adapter>(adapter: &A) -> Outcome {
+pub fn entries_are_scanned_in_the_order_of_bytes(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let keys: [&[u8]; 9] = [b"", b"a", b"a\0", b"a\0\xff", b"a\x01", b"ab", b"b", b"\xff", b"\xff\xff"];
     let mut commit =

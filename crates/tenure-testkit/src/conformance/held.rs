@@ -9,7 +9,7 @@ use tenure_core::log::{Append, Read};
 use tenure_store::EventStore;
 
 use super::facts::{fact, facts, head, read_all, store_all};
-use super::{Adapter, End, Failure, Outcome, Tamper, Verdict, ensure, fresh, same, standing};
+use super::{AnyAdapter, End, Failure, Outcome, Tamper, Verdict, ensure, fresh, same, standing};
 
 /// How long something is given to happen that must not happen.
 const A_WHILE: Duration = Duration::from_millis(50);
@@ -25,7 +25,7 @@ fn positions<S: EventStore>(store: &S) -> Result<Vec<u64>, Failure> {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r23_a_held_open_writer_is_neither_passed_nor_skipped<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r23_a_held_open_writer_is_neither_passed_nor_skipped(adapter: &dyn AnyAdapter) -> Outcome {
     for end in [End::Commit, End::RollBack] {
         let store = &fresh(adapter);
         store_all(store, facts(0..3, "ann")?)?;
@@ -61,7 +61,7 @@ pub fn r23_a_held_open_writer_is_neither_passed_nor_skipped<A: Adapter>(adapter:
 ///
 /// # Errors
 /// How it is broken.
-pub fn r24_an_unrelated_transaction_stalls_nobody<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r24_an_unrelated_transaction_stalls_nobody(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..3, "ann")?)?;
     let Some(unrelated) = adapter.unrelated(&store) else {
@@ -79,7 +79,7 @@ pub fn r24_an_unrelated_transaction_stalls_nobody<A: Adapter>(adapter: &A) -> Ou
 ///
 /// # Errors
 /// How it is broken.
-pub fn r25_a_killed_writer_leaves_no_hole<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r25_a_killed_writer_leaves_no_hole(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     for n in 0..5 {
         let before = head(&store)?;
@@ -100,7 +100,7 @@ pub fn r25_a_killed_writer_leaves_no_hole<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r26_a_restored_copy_is_the_same<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r26_a_restored_copy_is_the_same(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..30, "ann")?)?;
     store_all(&store, facts(30..40, "bob")?)?;
@@ -125,7 +125,7 @@ pub fn r26_a_restored_copy_is_the_same<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r57_stored_facts_cannot_be_changed<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r57_stored_facts_cannot_be_changed(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..5, "ann")?)?;
     let before = read_all(&store, Read::all())?;

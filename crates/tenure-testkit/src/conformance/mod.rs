@@ -12,6 +12,7 @@
 //! ```
 //! In the `tests/` of an adapter: `tenure_testkit::store_conformance!(|clock| MemoryStore::with_clock(clock));`
 
+mod adapter;
 mod append;
 mod entry;
 mod facts;
@@ -24,9 +25,9 @@ mod project;
 mod read;
 mod subscribe;
 
-use core::any::Any;
 use std::sync::Arc;
 
+pub use adapter::{Adapter, AnyAdapter};
 pub use append::*;
 pub use entry::*;
 pub use flawed::{Flaw, Flawed};
@@ -36,78 +37,10 @@ pub use order::*;
 pub use project::*;
 pub use read::*;
 pub use subscribe::*;
-use tenure_core::log::Append;
-use tenure_core::{Position, Timestamp};
-use tenure_store::{Clock, EventStore, ManualClock};
+use tenure_core::Timestamp;
+use tenure_store::{AnyStore, ManualClock};
 
-/// How the kit gets at stores. A function from a clock to a new, empty store is one; what it cannot do is skipped.
-pub trait Adapter: Sync {
-    /// The store under test.
-    type Store: EventStore;
-
-    /// A new, empty log under a clock.
-    fn open(&self, clock: Arc<dyn Clock>) -> Self::Store;
-
-    /// Closes a store and opens it again; gives it back unchanged where that makes no sense.
-    ///
-    /// # Errors
-    /// The store, if it does not outlive its handle.
-    fn reopen(&self, store: Self::Store, clock: Arc<dyn Clock>) -> Result<Self::Store, Self::Store> {
-        let _ = clock;
-        Err(store)
-    }
-
-    /// Makes one stored fact unreadable, behind the store's back. Gives false if there is no way to.
-    fn spoil(&self, store: &Self::Store, position: Position) -> bool {
-        let _ = (store, position);
-        false
-    }
-
-    /// Two empty logs as close to each other as the database allows: in one file, in one schema.
-    fn twins(&self, clock: Arc<dyn Clock>) -> Option<(Self::Store, Self::Store)> {
-        let _ = clock;
-        None
-    }
-
-    /// Appends in a transaction of another writer, and holds it open. None if there is no way to.
-    fn hold(&self, store: &Self::Store, append: Append) -> Option<Box<dyn Held>> {
-        let _ = (store, append);
-        None
-    }
-
-    /// A transaction in the same database that has not appended to this log; open until it is dropped. None if there is
-    /// none.
-    fn unrelated(&self, store: &Self::Store) -> Option<Box<dyn Any>> {
-        let _ = store;
-        None
-    }
-
-    /// A copy of the store as its own means of backup and restore make it, under a clock.
-    fn restore(&self, store: &Self::Store, clock: Arc<dyn Clock>) -> Option<Self::Store> {
-        let _ = (store, clock);
-        None
-    }
-
-    /// Tries to lay hands on the fact at a position with the database's own means, and says whether it was refused.
-    fn tamper(&self, store: &Self::Store, position: Position, tamper: Tamper) -> Option<bool> {
-        let _ = (store, position, tamper);
-        None
-    }
-
-    /// Makes the answer to the next append get lost after its commit. Gives false if there is no way to.
-    fn cut_next_answer(&self, store: &Self::Store) -> bool {
-        let _ = store;
-        false
-    }
-}
-
-impl<S: EventStore, F: Fn(Arc<dyn Clock>) -> S + Sync> Adapter for F {
-    type Store = S;
-
-    fn open(&self, clock: Arc<dyn Clock>) -> S {
-        self(clock)
-    }
-}
+pub use crate::Failure;
 
 /// Another writer's transaction that is open.
 pub trait Held {
@@ -146,23 +79,20 @@ pub enum Verdict {
     Skipped(&'static str),
 }
 
-/// How a rule was broken, in words.
-pub type Failure = Box<dyn core::error::Error + Send + Sync>;
-
 /// What a rule says of a store.
 pub type Outcome = Result<Verdict, Failure>;
 
 /// A rule and its name.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule<A> {
+pub struct Rule {
     /// Number and statement, as the function is called.
     pub name: &'static str,
     /// The check.
-    pub check: fn(&A) -> Outcome,
+    pub check: fn(&dyn AnyAdapter) -> Outcome,
 }
 
 /// A store under a clock that shows the first of May 2024 and stands still.
-fn fresh<A: Adapter>(adapter: &A) -> A::Store {
+fn fresh(adapter: &dyn AnyAdapter) -> AnyStore {
     adapter.open(standing())
 }
 
@@ -265,9 +195,7 @@ macro_rules! __store_rules {
 macro_rules! __store_rule_list {
     ([] $($rule:ident)*) => {
         /// All rules.
-        pub fn rules<A: Adapter>() -> Vec<Rule<A>> {
-            vec![$( Rule { name: stringify!($rule), check: $rule::<A> } ),*]
-        }
+        pub const RULES: &[Rule] = &[$( Rule { name: stringify!($rule), check: $rule } ),*];
     };
 }
 

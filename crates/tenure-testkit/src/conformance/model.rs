@@ -9,7 +9,7 @@ use tenure_store::{Clock, Commit, Engine, EntryKey, EventStore, Keep, MemoryStor
 
 use super::facts::{customer, fact, id, read_all, store_all};
 use super::project::{history, replayed};
-use super::{Adapter, Failure, Outcome, Verdict, fresh, same, standing, today};
+use super::{AnyAdapter, Failure, Outcome, Verdict, fresh, same, standing, today};
 use crate::simulate::random::Random;
 
 /// Seeds of the random runs; a failure names its seed and step.
@@ -130,7 +130,7 @@ fn answer<S: EventStore>(store: &S, op: &Op) -> Result<String, Failure> {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r58_a_store_answers_as_memory_does<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r58_a_store_answers_as_memory_does(adapter: &dyn AnyAdapter) -> Outcome {
     for seed in SEEDS {
         let mut random = Random::of(seed, 0, "kit");
         let clock: Arc<dyn Clock> = standing();
@@ -153,7 +153,7 @@ pub fn r58_a_store_answers_as_memory_does<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r59_any_order_of_commits_folds_to_the_same<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r59_any_order_of_commits_folds_to_the_same(adapter: &dyn AnyAdapter) -> Outcome {
     let mut expected = None;
     for seed in SEEDS {
         let mut random = Random::of(seed, 0, "kit");
@@ -176,7 +176,7 @@ pub fn r59_any_order_of_commits_folds_to_the_same<A: Adapter>(adapter: &A) -> Ou
 ///
 /// # Errors
 /// How it is broken.
-pub fn r60_two_stores_keep_the_same_bytes<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r60_two_stores_keep_the_same_bytes(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     for batch in history(0)? {
         store_all(&store, batch)?;

@@ -10,13 +10,13 @@ use tenure_core::fold::{Fingerprint, Folded, Projection, States};
 use tenure_core::log::{Append, Cut, Expected, KnownAt};
 use tenure_core::{CustomerId, Duration, Event, EventId, EventView, Policy, Position, Timestamp};
 use tenure_store::{
-    Changes, Clock, Commit, Engine, EntryKey, EventStore, Keep, KeptError, Lease, Notice, OnUnreadable,
-    ProjectionName, Projector, Rebuild, live_generation, prune_generations, replay_serial,
+    Around, Changes, Clock, Commit, Engine, EntryKey, EventStore, Keep, KeptError, Lease, Notice,
+    OnUnreadable, ProjectionName, Projector, Rebuild, live_generation, prune_generations, replay_serial,
 };
 
 use super::facts::{customer, fact, facts, id, line, store_all};
 use super::failing::{Failing, When};
-use super::{Adapter, Failure, Outcome, Verdict, ensure, fresh, same, standing, today};
+use super::{AnyAdapter, Failure, Outcome, Verdict, ensure, fresh, same, standing, today};
 
 /// Every fact of a customer, in order; of one of two versions, so that there is something to rebuild.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +118,7 @@ pub(super) fn history(from: u64) -> Result<Vec<Vec<Event>>, Failure> {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r42_states_and_checkpoint_are_written_together<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r42_states_and_checkpoint_are_written_together(adapter: &dyn AnyAdapter) -> Outcome {
     for when in [When::Before, When::After] {
         for inline in [false, true] {
             for k in 0.. {
@@ -173,7 +173,7 @@ fn step<S: EventStore>(store: &S, batch: &[Event], inline: bool) -> Result<(), F
 ///
 /// # Errors
 /// How it is broken.
-pub fn r43_of_two_runners_one_keeps_each_step<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r43_of_two_runners_one_keeps_each_step(adapter: &dyn AnyAdapter) -> Outcome {
     let store = &fresh(adapter);
     let writing = &AtomicBool::new(true);
     let (written, runs) = thread::scope(|scope| {
@@ -220,7 +220,7 @@ pub fn r43_of_two_runners_one_keeps_each_step<A: Adapter>(adapter: &A) -> Outcom
 ///
 /// # Errors
 /// How it is broken.
-pub fn r44_an_unreadable_fact_stops_or_is_parked<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r44_an_unreadable_fact_stops_or_is_parked(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..10, "ann")?)?;
     store_all(&store, facts(10..20, "bob")?)?;
@@ -266,7 +266,7 @@ pub fn r44_an_unreadable_fact_stops_or_is_parked<A: Adapter>(adapter: &A) -> Out
 ///
 /// # Errors
 /// How it is broken.
-pub fn r45_a_rebuild_during_appends_equals_an_offline_fold<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r45_a_rebuild_during_appends_equals_an_offline_fold(adapter: &dyn AnyAdapter) -> Outcome {
     let store = &fresh(adapter);
     for batch in history(0)? {
         store_all(store, batch)?;
@@ -311,7 +311,7 @@ pub fn r45_a_rebuild_during_appends_equals_an_offline_fold<A: Adapter>(adapter: 
 ///
 /// # Errors
 /// How it is broken.
-pub fn r46_a_cancelled_rebuild_goes_on<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r46_a_cancelled_rebuild_goes_on(adapter: &dyn AnyAdapter) -> Outcome {
     for when in [When::Before, When::After] {
         for k in 0.. {
             let store = Failing::new(fresh(adapter));
@@ -363,7 +363,7 @@ fn rebuilt<S: EventStore>(store: &S) -> Result<(), Failure> {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r47_a_switch_is_atomic_and_can_be_taken_back<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r47_a_switch_is_atomic_and_can_be_taken_back(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     for batch in history(0)? {
         store_all(&store, batch)?;
@@ -407,7 +407,7 @@ pub fn r47_a_switch_is_atomic_and_can_be_taken_back<A: Adapter>(adapter: &A) -> 
 ///
 /// # Errors
 /// How it is broken.
-pub fn r48_nothing_is_told_twice<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r48_nothing_is_told_twice(adapter: &dyn AnyAdapter) -> Outcome {
     nothing_is_taken_back(&fresh(adapter))?;
     let expected = {
         let store = Failing::new(fresh(adapter));
@@ -525,7 +525,7 @@ fn told<S: EventStore>(store: &S) -> Result<Vec<String>, Failure> {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r49_a_lease_ends_and_is_taken_over<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r49_a_lease_ends_and_is_taken_over(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let (name, length) = (name()?, "30s".parse::<Duration>()?);
     let at = |seconds: i64| {
@@ -574,7 +574,7 @@ pub fn r49_a_lease_ends_and_is_taken_over<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r50_kept_states_and_the_tail_are_the_whole_fold<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r50_kept_states_and_the_tail_are_the_whole_fold(adapter: &dyn AnyAdapter) -> Outcome {
     let clock: Arc<dyn Clock> = standing();
     let mut store = adapter.open(Arc::clone(&clock));
     let batches = history(0)?;

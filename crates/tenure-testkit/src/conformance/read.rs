@@ -7,7 +7,7 @@ use tenure_core::{Duration, Kind, Position, RecordedView, Timestamp, Version};
 use tenure_store::{EventStore, StoreError};
 
 use super::facts::{customer, fact, facts, head, id, line, pages, read_all, store_all, stream};
-use super::{Adapter, Failure, Outcome, Verdict, ensure, fresh, same, standing, today};
+use super::{AnyAdapter, Failure, Outcome, Verdict, ensure, fresh, same, standing, today};
 
 const SIZES: [usize; 7] = [1, 2, 3, 7, 10, 30, 4096];
 
@@ -15,7 +15,7 @@ const SIZES: [usize; 7] = [1, 2, 3, 7, 10, 30, 4096];
 ///
 /// # Errors
 /// How it is broken.
-pub fn r27_any_size_of_page_gives_the_same_list<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r27_any_size_of_page_gives_the_same_list(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     for (n, name) in (0..30).zip(["ann", "bob", "eve"].iter().cycle()) {
         store_all(&store, vec![fact(n, name)?])?;
@@ -43,7 +43,7 @@ pub fn r27_any_size_of_page_gives_the_same_list<A: Adapter>(adapter: &A) -> Outc
 ///
 /// # Errors
 /// How it is broken.
-pub fn r28_bounds_are_exact<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r28_bounds_are_exact(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let empty = pollster::block_on(store.read(&Read::all()))?;
     ensure!(empty.facts.is_empty() && empty.is_last(&Read::all()), "an empty log has a page: {empty:?}");
@@ -87,7 +87,7 @@ pub fn r28_bounds_are_exact<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r29_backward_is_the_reverse_of_forward<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r29_backward_is_the_reverse_of_forward(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     some_history(&store)?;
     for read in some_reads() {
@@ -108,7 +108,7 @@ pub fn r29_backward_is_the_reverse_of_forward<A: Adapter>(adapter: &A) -> Outcom
 ///
 /// # Errors
 /// How it is broken.
-pub fn r30_filters_move_scanned_to<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r30_filters_move_scanned_to(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..20, "ann")?)?;
     let none = [
@@ -143,7 +143,7 @@ pub fn r30_filters_move_scanned_to<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r31_a_missing_stream_is_empty<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r31_a_missing_stream_is_empty(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     for _ in 0..2 {
         for after in [0, 7] {
@@ -159,7 +159,7 @@ pub fn r31_a_missing_stream_is_empty<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r32_a_read_during_appends_is_a_prefix<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r32_a_read_during_appends_is_a_prefix(adapter: &dyn AnyAdapter) -> Outcome {
     const BATCH: u64 = 10;
     const BATCHES: u64 = 60;
     let store = &fresh(adapter);
@@ -202,7 +202,7 @@ pub fn r32_a_read_during_appends_is_a_prefix<A: Adapter>(adapter: &A) -> Outcome
 ///
 /// # Errors
 /// How it is broken.
-pub fn r33_cuts_in_time_are_those_of_a_naive_model<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r33_cuts_in_time_are_those_of_a_naive_model(adapter: &dyn AnyAdapter) -> Outcome {
     let clock = standing();
     let store = adapter.open(std::sync::Arc::<tenure_store::ManualClock>::clone(&clock));
     for (days, n) in (0..6).zip([10_u64, 3, 7, 1, 12, 5]) {
@@ -272,7 +272,7 @@ fn naive(fact: &RecordedView<'_>, as_of: Option<Timestamp>, known_at: KnownAt) -
 ///
 /// # Errors
 /// How it is broken.
-pub fn r34_an_unreadable_fact_is_named_and_ends_nothing<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r34_an_unreadable_fact_is_named_and_ends_nothing(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..9, "ann")?)?;
     let bad = Position(5);
@@ -334,7 +334,7 @@ pub fn r34_an_unreadable_fact_is_named_and_ends_nothing<A: Adapter>(adapter: &A)
 ///
 /// # Errors
 /// How it is broken.
-pub fn r35_two_logs_never_see_each_other<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r35_two_logs_never_see_each_other(adapter: &dyn AnyAdapter) -> Outcome {
     let clock = standing();
     let (left, right) = match adapter.twins(clock) {
         Some(twins) => twins,
@@ -358,7 +358,7 @@ pub fn r35_two_logs_never_see_each_other<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r51_old_schemas_are_brought_forward<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r51_old_schemas_are_brought_forward(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let old = line(
         1,
@@ -388,7 +388,7 @@ pub fn r51_old_schemas_are_brought_forward<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn r52_unknown_kinds_are_kept<A: Adapter>(adapter: &A) -> Outcome {
+pub fn r52_unknown_kinds_are_kept(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     let mut expected = FactBlock::new();
     let mut events = Vec::new();
@@ -416,7 +416,7 @@ pub fn r52_unknown_kinds_are_kept<A: Adapter>(adapter: &A) -> Outcome {
 ///
 /// # Errors
 /// How it is broken.
-pub fn ids_are_found<A: Adapter>(adapter: &A) -> Outcome {
+pub fn ids_are_found(adapter: &dyn AnyAdapter) -> Outcome {
     let store = fresh(adapter);
     store_all(&store, facts(0..5, "ann")?)?;
     let asked = [id(9), id(4), id(0), id(4)];

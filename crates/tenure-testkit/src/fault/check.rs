@@ -8,7 +8,7 @@ use tenure_core::{CustomerId, Event, EventId, Position, Version};
 use tenure_store::{EventStore, StoreError};
 
 use super::{Subject, Told, Workload, chain};
-use crate::conformance::Failure;
+use crate::Failure;
 
 /// What was acknowledged is not there: the one failure that a store may have which says that it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

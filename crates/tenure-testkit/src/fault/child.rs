@@ -13,7 +13,7 @@ use tenure_store::{EventStore, StoreError};
 
 use super::check::names;
 use super::{Chance, Subject, Told, Workload, chain};
-use crate::conformance::Failure;
+use crate::Failure;
 
 /// What the parent asks for: directory and workload, on two lines.
 const VARIABLE: &str = "TENURE_FAULT_WORK";

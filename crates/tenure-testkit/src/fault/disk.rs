@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::trace::{Operation, Record};
 use super::{Chance, Told};
-use crate::conformance::Failure;
+use crate::Failure;
 
 /// Disks write sectors of one of these sizes whole or not at all.
 const SECTORS: [u64; 2] = [512, 4096];

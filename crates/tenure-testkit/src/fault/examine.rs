@@ -8,7 +8,7 @@ use tenure_store::{EventStore, StoreError};
 
 use super::check::{beside, names, read_all, same};
 use super::{Subject, chain};
-use crate::conformance::Failure;
+use crate::Failure;
 
 /// What a damaged store showed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@
 //! ```no_run
 //! use std::path::Path;
 //! use tenure_store::StoreError;
-//! use tenure_testkit::conformance::Failure;
+//! use tenure_testkit::Failure;
 //! use tenure_testkit::fault::{self, Asked, Child, Kill, Subject, Workload};
 //!
 //! struct Mine;
@@ -89,7 +89,7 @@ pub use told::{Refusal, Told};
 pub use trace::{Operation, Record, Trace};
 pub use workload::Workload;
 
-use crate::conformance::Failure;
+use crate::Failure;
 
 /// How the harness gets at a store that is kept in files.
 pub trait Subject: Sync {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::conformance::Failure;
+use crate::Failure;
 
 /// A library that stands between a process and its files. Its source is `shim.c`, which says how it works.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::conformance::Failure;
+use crate::Failure;
 
 /// One operation that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]

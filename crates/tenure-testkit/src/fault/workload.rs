@@ -6,7 +6,7 @@ use core::str::FromStr;
 use tenure_core::{Customer, CustomerEvent, Event, EventId, Timestamp};
 
 use super::Chance;
-use crate::conformance::Failure;
+use crate::Failure;
 
 /// Batches of facts in a fixed order. A batch is one append.
 ///

@@ -106,7 +106,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(100_000))]
 
-    /// `cargo test --release -p tenure-testkit --test policy_check -- --ignored`
+    /// `cargo test --release -p tenure-testkit --test testkit policy_check -- --ignored`
     #[test]
     #[ignore = "minutes"]
     fn at_length((policy, history) in stage_case()) {

@@ -3,7 +3,7 @@
 //! A thousand customers by default; the hundred thousand of the acceptance with
 //!
 //! ```console
-//! $ TENURE_CUSTOMERS=100000 cargo test --release -p tenure-testkit --test simulated
+//! $ TENURE_CUSTOMERS=100000 cargo test --release -p tenure-testkit --test testkit simulated
 //! ```
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -319,7 +319,7 @@ fn seeds_and_windows_decide() {
 /// Simulates and folds group by group and keeps every state: memory grows with customers and not with facts.
 ///
 /// ```console
-/// $ TENURE_CUSTOMERS=1000000 cargo test --release -p tenure-testkit --test simulated -- --ignored --nocapture
+/// $ TENURE_CUSTOMERS=1000000 cargo test --release -p tenure-testkit --test testkit simulated -- --ignored --nocapture
 /// ```
 #[test]
 #[ignore = "a measurement; /usr/bin/time -v tells the memory"]

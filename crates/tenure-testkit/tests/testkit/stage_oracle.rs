@@ -99,7 +99,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(20_000))]
 
-    /// `cargo test --release -p tenure-testkit --test stage_oracle -- --ignored`
+    /// `cargo test --release -p tenure-testkit --test testkit stage_oracle -- --ignored`
     #[test]
     #[ignore = "minutes"]
     fn engine_and_oracle_agree_at_length((policy, history) in stage_case()) {
