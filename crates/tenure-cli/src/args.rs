@@ -51,6 +51,10 @@ pub enum Command {
     Backup(Backup),
     /// Take back one fact, or a whole import.
     Void(Void),
+    /// Show the rows that an import could not take, and why.
+    Quarantine(Quarantine),
+    /// Erase a person: destroy the keys of the personal data, for good; everything else stays.
+    Erase(Erase),
     /// Orders, refunds and revenue per calendar month.
     Revenue(Revenue),
     /// Print a completion script for a shell.
@@ -82,6 +86,10 @@ pub struct Source {
     /// Read facts straight from a file of interchange JSON lines instead of a store (position = line number).
     #[arg(long, value_name = "FILE.jsonl", group = "facts")]
     pub events: Option<PathBuf>,
+
+    /// Go on where the keys of personal data are not there, as beside a backup: what is sealed reads as missing.
+    #[arg(long, requires = "store")]
+    pub without_keys: bool,
 
     /// Namespace of plain customers, in --events and in customers named on the command line.
     #[arg(long, default_value = "default")]
@@ -166,6 +174,11 @@ pub struct Import {
     /// How long after they happened the facts were known, such as 1d, where that is not when they are imported.
     #[arg(long, value_name = "LAG")]
     pub backfill: Option<String>,
+
+    /// An attribute of profiles that is no personal data, such as tier: it is kept readable, and stays when its customer
+    /// is erased. May be given several times.
+    #[arg(long, value_name = "ATTRIBUTE")]
+    pub plain: Vec<String>,
 
     /// Where bad rows go; a file that does not exist yet. Default: FILE.quarantine.jsonl beside the store, with a
     /// number if there is one already.
@@ -308,6 +321,11 @@ pub struct Backup {
     /// The copy; a file that does not exist yet.
     pub out: PathBuf,
 
+    /// Copy the keys of personal data too, to this file that does not exist yet. Keep it apart from the copy, and not
+    /// long: what is erased later can be read with it.
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+
     /// How to print the result.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -333,6 +351,40 @@ pub struct Void {
     /// Why; kept with the fact.
     #[arg(long)]
     pub why: Option<String>,
+
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `tenure quarantine`
+#[derive(Args, Debug)]
+pub struct Quarantine {
+    /// The file in which an import left its bad rows.
+    pub file: PathBuf,
+
+    /// The store that was imported into, to open the rows that are sealed because they hold personal data.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+
+    /// How to print the rows.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `tenure erase`
+#[derive(Args, Debug)]
+pub struct Erase {
+    /// The store to write.
+    #[arg(long, value_name = "FILE")]
+    pub store: PathBuf,
+
+    /// Who: namespace:value, a UUID, or a plain value of --namespace. Everybody merged with this customer is erased, too.
+    pub customer: String,
+
+    /// Namespace of a plain customer.
+    #[arg(long, default_value = "default")]
+    pub namespace: String,
 
     /// How to print the result.
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -232,6 +232,18 @@ words! {
     backup_file: "Backup", "备份文件";
     backup_position: "Facts, up to position", "事实数(至位置)";
     backup_bytes: "Bytes", "字节数";
+    quarantine_file: "File", "文件";
+    quarantine_line: "Line", "行";
+    quarantine_column: "Column", "列";
+    quarantine_row: "Row", "内容";
+    quarantine_sealed: "(sealed: name its --store)", "(已加密：请指定 --store)";
+    quarantine_erased: "(erased)", "(已删除)";
+    keys_destroyed: "Keys destroyed", "已销毁密钥";
+    identities_forgotten: "Identities forgotten", "已遗忘身份";
+    erasures_recorded: "Erasures recorded", "已记录删除";
+    erase_next: "copies of {}-keys made before still open what was erased: destroy them, too", "此前复制的 {}-keys 仍可解开已删除的数据：请一并销毁";
+    erased_before: "nothing personal was left to erase", "已无可删除的个人数据";
+    backup_no_keys: "personal data in the copy is sealed, and its keys are not in it: see tenure backup --keys", "备份中的个人数据已加密，不含密钥：参见 tenure backup --keys";
     backup_next: "check it now and then: tenure verify --store {}", "请定期校验备份：tenure verify --store {}";
     // Of `quality`.
     quality_findings: "Findings", "检查发现";

@@ -41,6 +41,8 @@ fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Verify(args) => command::verify::run(args, talk),
         Command::Backup(args) => command::backup::run(args, talk),
         Command::Void(args) => command::void::run(args, talk),
+        Command::Erase(args) => command::erase::run(args, talk),
+        Command::Quarantine(args) => command::quarantine::run(args, talk),
         Command::Revenue(args) => command::revenue::run(args, talk),
         Command::Completions { shell } => {
             // Into memory first: written straight to a closed pipe it would panic.

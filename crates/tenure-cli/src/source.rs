@@ -42,6 +42,9 @@ impl Source {
     /// What cannot be opened or read, and why.
     pub fn open(args: &args::Source) -> Result<Self, CliError> {
         match (&args.store, &args.events) {
+            (Some(path), _) if args.without_keys => {
+                Ok(Self::Store(open_as(path, tenure::sqlite::Options::default().existing().without_keys())?))
+            }
             (Some(path), _) => Ok(Self::Store(open_existing(path)?)),
             (None, Some(path)) => read_events(path, &args.namespace),
             (None, None) => Err(CliError::input("name what to read: --store FILE or --events FILE.jsonl")),
@@ -163,6 +166,9 @@ impl From<StoreError> for CliError {
             _ => Self::store(&error),
         };
         match error.hint() {
+            _ if matches!(error, StoreError::KeysMissing { .. }) => told.hint(
+                "put the file ending in -keys back beside the store, or ask --without-keys: what is sealed then reads as missing",
+            ),
             // There is no option for the time-out.
             _ if matches!(error, StoreError::Locked { .. }) => {
                 told.hint("wait until the other writer is done, then try again")
@@ -178,8 +184,12 @@ impl From<StoreError> for CliError {
 /// # Errors
 /// If it is not there, or not a store.
 pub fn open_existing(path: &Path) -> Result<SqliteStore, CliError> {
+    open_as(path, tenure::sqlite::Options::default().existing())
+}
+
+fn open_as(path: &Path, options: tenure::sqlite::Options) -> Result<SqliteStore, CliError> {
     must_exist(path)?;
-    SqliteStore::open(path, tenure::sqlite::Options::default().existing()).map_err(CliError::from)
+    SqliteStore::open(path, options).map_err(CliError::from)
 }
 
 /// Refuses the name of a store that is not there.
@@ -202,13 +212,14 @@ fn no_directory(path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Opens a store, or makes it.
+/// Opens a store, or makes it. `plain` are attributes of profiles that are no personal data.
 ///
 /// # Errors
 /// As the store says.
-pub fn open(path: &Path) -> Result<SqliteStore, CliError> {
+pub fn open(path: &Path, plain: &[String]) -> Result<SqliteStore, CliError> {
     can_be_made(path)?;
-    SqliteStore::open(path, tenure::sqlite::Options::default()).map_err(CliError::from)
+    let options = tenure::sqlite::Options::default().plain_attributes(plain.iter().map(String::as_str));
+    SqliteStore::open(path, options).map_err(CliError::from)
 }
 
 /// Refuses a place where no store can be.

@@ -85,6 +85,13 @@ impl Bound {
         Err(RowError::Cells { found: cells.len(), expected: self.header.len() })
     }
 
+    /// Whose personal data a record holds.
+    pub(crate) fn owner(&self, cells: &Cells) -> Option<Customer> {
+        self.check_count(cells).ok()?;
+        let personal = self.sealed.iter().zip(cells.iter()).any(|(sealed, cell)| *sealed && !cell.is_empty());
+        if personal { self.customer(cells).ok() } else { None }
+    }
+
     /// Checks every cell, mapped or not.
     pub(crate) fn check_cells(&self, cells: &Cells) -> Result<(), RowError> {
         for (name, cell) in self.header.iter().zip(cells.iter()) {

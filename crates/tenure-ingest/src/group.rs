@@ -220,7 +220,14 @@ impl Group {
             }
         };
         let rows = members.into_iter().zip(outcomes);
-        rows.map(|(Member { line, bytes, .. }, (outcome, more))| Row { line, bytes, outcome, more }).collect()
+        rows.map(|(Member { line, bytes, .. }, (outcome, more))| Row {
+            line,
+            bytes,
+            outcome,
+            more,
+            owner: None,
+        })
+        .collect()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Lines of interchange JSON.
 
 use serde_json::{Map, Value};
-use tenure_core::{Line, LineError, json};
+use tenure_core::{Customer, Kind, Line, LineError, json};
 
 use crate::error::RowError;
+use crate::mapping::sealed_property;
 use crate::row_id::{RowKey, Seen};
 use crate::rows::{Draft, Told};
 
@@ -33,4 +34,18 @@ pub(crate) fn read(bytes: &[u8], number: u64, namespace: &str, seen: &mut Seen) 
     };
     let line = Line::from_object(object, namespace)?;
     Ok(Draft { id_at: line.occurred_at, line, more: Vec::new(), told })
+}
+
+/// Whose personal data a line holds that is no fact.
+pub(crate) fn owner(bytes: &[u8], namespace: &str) -> Option<Customer> {
+    let object = object(bytes, 1).ok()?;
+    let customer = Customer::parse(object.get("customer")?.as_str()?, namespace).ok()?;
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    // Of a kind that nobody knows, anything may be.
+    let unknown = Kind::named(kind).is_none();
+    let personal = match object.get("data")? {
+        Value::Object(data) => data.keys().any(|name| unknown || sealed_property(kind, name)),
+        _ => true,
+    };
+    personal.then_some(customer)
 }

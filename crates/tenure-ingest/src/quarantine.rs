@@ -12,8 +12,8 @@ use crate::rows::Row;
 ///
 /// Nothing is written before the first row. The writer is flushed by [`Self::finish`] only; hand in a buffered one.
 ///
-/// Rows are written as they stand in the file. Once stores seal personal fields, those of a row that was understood
-/// far enough are to be sealed here too, before `bytes` is made: [`Self::write`] is the one place.
+/// Rows are written as they stand in the file, except those that are known to hold somebody's personal data
+/// ([`Row::owner`]): who has a store that seals hands them over [sealed](Self::write_sealed).
 ///
 /// # Example
 /// ```
@@ -50,7 +50,25 @@ impl<W: Write> Quarantine<W> {
     /// What `out` says; the row may then be written in part.
     pub fn write(&mut self, row: &Row, error: &RowError) -> io::Result<()> {
         let record = QuarantineRecord::new(&self.file, row, error);
-        let mut line = serde_json::to_string(&record).map_err(io::Error::other)?;
+        self.record(&record)
+    }
+
+    /// Writes a row as it was sealed for its owner, and why it is bad.
+    ///
+    /// # Errors
+    /// What `out` says; the row may then be written in part.
+    pub fn write_sealed(&mut self, row: &Row, error: &RowError, sealed: String) -> io::Result<()> {
+        let record = QuarantineRecord {
+            encoding: BytesAs::Sealed,
+            customer: row.owner.as_ref().map(ToString::to_string),
+            bytes: sealed,
+            ..QuarantineRecord::new(&self.file, row, error)
+        };
+        self.record(&record)
+    }
+
+    fn record(&mut self, record: &QuarantineRecord) -> io::Result<()> {
+        let mut line = serde_json::to_string(record).map_err(io::Error::other)?;
         line.push('\n');
         self.out.write_all(line.as_bytes())?;
         self.count = self.count.saturating_add(1);
@@ -81,13 +99,15 @@ pub enum BytesAs {
     Utf8,
     /// Two small hexadecimal digits a byte.
     Hex,
+    /// As the store sealed them under the key of the row's customer.
+    Sealed,
 }
 
 /// One bad row in the quarantine file.
 ///
 /// # Laws
 /// `QuarantineRecord::parse(line)?.row_bytes()` gives the bytes of the row, without its line end, for every row no
-/// longer than [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES); of a longer one their beginning.
+/// longer than [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES) and not sealed; of a longer one their beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -104,6 +124,9 @@ pub struct QuarantineRecord {
     pub field: Option<String>,
     /// What is wrong.
     pub reason: String,
+    /// Whose personal data the row holds, where it is sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
     /// How `bytes` is to be read.
     pub encoding: BytesAs,
     /// The row.
@@ -125,6 +148,7 @@ impl QuarantineRecord {
             column: error.column().map(Into::into),
             field: error.field().map(Into::into),
             reason: error.to_string(),
+            customer: None,
             encoding,
             bytes,
             cut_from: if let RowError::TooLong { bytes } = error { Some(*bytes) } else { None },
@@ -139,11 +163,12 @@ impl QuarantineRecord {
         serde_json::from_str(line)
     }
 
-    /// The bytes of the row; none if `bytes` is not what `encoding` says.
+    /// The bytes of the row; none if `bytes` is not what `encoding` says, or sealed.
     pub fn row_bytes(&self) -> Option<Vec<u8>> {
         match self.encoding {
             BytesAs::Utf8 => Some(self.bytes.clone().into_bytes()),
             BytesAs::Hex => unhex(&self.bytes),
+            BytesAs::Sealed => None,
         }
     }
 }
@@ -217,7 +242,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn written(bytes: &[u8], error: &RowError) -> String {
-        let row = Row { line: 7, bytes: bytes.into(), outcome: Outcome::Bad(error.clone()), more: vec![] };
+        let row = Row {
+            line: 7,
+            bytes: bytes.into(),
+            outcome: Outcome::Bad(error.clone()),
+            more: vec![],
+            owner: None,
+        };
         let mut quarantine = Quarantine::new(Vec::new(), "a.csv");
         quarantine.write(&row, error).unwrap();
         String::from_utf8(quarantine.finish().unwrap()).unwrap()

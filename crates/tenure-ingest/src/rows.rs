@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, ErrorKind};
 
-use tenure_core::{CustomerKey, Duration, Event, EventId, Line, Timestamp, Zone};
+use tenure_core::{Customer, CustomerKey, Duration, Event, EventId, Line, Timestamp, Zone};
 
 use crate::csv::Records;
 use crate::csv_row::Bound;
@@ -96,6 +96,8 @@ pub struct Row {
     /// Further facts of the same record, beside that of the outcome: a refund that stands in the row of its order, the
     /// two ids of one person in a message. Empty unless the outcome is a fact.
     pub more: Vec<Fact>,
+    /// Whose personal data it holds, where it is bad but was understood that far: it is to be kept only sealed.
+    pub owner: Option<Customer>,
 }
 
 impl Row {
@@ -372,6 +374,19 @@ impl<R: BufRead> Rows<R> {
         &self.settings.batch
     }
 
+    /// Whose personal data a record holds that is no fact, where that much of it can be understood.
+    fn owner(&self, bytes: &[u8]) -> Option<Customer> {
+        match &self.from {
+            From::Jsonl(_) => jsonl::owner(bytes, &self.settings.namespace),
+            From::Segment(..) => segment::owner(bytes, &self.settings.namespace),
+            From::Csv { bound, .. } => {
+                let lines = Lines::new(bytes, bound.mapping().encoding());
+                let record = Records::new(lines, bound.mapping().delimiter()).next().ok()??;
+                bound.owner(&record.cells.ok()?)
+            }
+        }
+    }
+
     fn step(&mut self) -> Result<Option<Row>, ReadError> {
         let Self { from, settings, seen, ready, .. } = self;
         if let Some(row) = ready.pop_front() {
@@ -430,9 +445,17 @@ impl<R: BufRead> Rows<R> {
                             return Ok(Some(row));
                         }
                     }
-                    Ok(Some((outcome, more))) => return Ok(Some(Row { line, bytes, outcome, more })),
+                    Ok(Some((outcome, more))) => {
+                        return Ok(Some(Row { line, bytes, outcome, more, owner: None }));
+                    }
                     Err(error) => {
-                        return Ok(Some(Row { line, bytes, outcome: Outcome::Bad(error), more: Vec::new() }));
+                        return Ok(Some(Row {
+                            line,
+                            bytes,
+                            outcome: Outcome::Bad(error),
+                            more: Vec::new(),
+                            owner: None,
+                        }));
                     }
                 }
             },
@@ -450,7 +473,13 @@ fn next_line<R: BufRead>(
         let Some(line) = lines.next().map_err(|source| ReadError::Io { line: number, source })? else {
             return Ok(None);
         };
-        let bad = |bytes, error| Row { line: number, bytes, outcome: Outcome::Bad(error), more: Vec::new() };
+        let bad = |bytes, error| Row {
+            line: number,
+            bytes,
+            outcome: Outcome::Bad(error),
+            more: Vec::new(),
+            owner: None,
+        };
         if line.is_cut() {
             let error = RowError::TooLong { bytes: line.length };
             return Ok(Some(bad(line.bytes, error)));
@@ -464,7 +493,7 @@ fn next_line<R: BufRead>(
             continue;
         }
         return Ok(Some(match read(&bytes, number) {
-            Ok((outcome, more)) => Row { line: number, bytes, outcome, more },
+            Ok((outcome, more)) => Row { line: number, bytes, outcome, more, owner: None },
             Err(error) => bad(bytes, error),
         }));
     }
@@ -550,8 +579,13 @@ impl<R: BufRead> Iterator for Rows<R> {
         if self.over {
             return None;
         }
-        let step = self.step().transpose();
+        let mut step = self.step().transpose();
         self.over = !matches!(step, Some(Ok(_)));
+        if let Some(Ok(row)) = &mut step
+            && row.error().is_some()
+        {
+            row.owner = self.owner(&row.bytes);
+        }
         step
     }
 }

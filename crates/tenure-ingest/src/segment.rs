@@ -99,6 +99,14 @@ pub(crate) fn read(
     Ok(Draft { line: first, more, id_at: at, told })
 }
 
+/// Whose personal data a message holds that is no fact: any may.
+pub(crate) fn owner(bytes: &[u8], namespace: &str) -> Option<Customer> {
+    let message = Message(jsonl::object(bytes, 1).ok()?);
+    let id = |field| Some((field, message.text(field).ok()??));
+    let (field, id) = id("userId").or_else(|| id("anonymousId"))?;
+    customer(namespace, field, id).ok()
+}
+
 /// The customer behind an id. All ids of a workspace are of one namespace, because `alias` does not say of which sort
 /// its previous one is. An e-mail address is never a key: it becomes a pseudonym.
 fn customer(namespace: &str, field: &'static str, id: &str) -> Result<Customer, RowError> {

@@ -8,8 +8,8 @@ use tokio_postgres::error::SqlState;
 
 use crate::connect::prove_safe;
 use crate::error::InStore;
-use crate::sql::Statements;
 use crate::raw::Inner;
+use crate::sql::Statements;
 use crate::store::PostgresStore;
 use crate::transaction::{Begin, Session, WriteError, Writes};
 use crate::value::Id;

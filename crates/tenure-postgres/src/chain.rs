@@ -6,8 +6,8 @@ use tenure_core::CustomerId;
 use tenure_store::StoreError;
 
 use crate::error::InStore;
-use crate::read::Reader;
 use crate::raw::Inner;
+use crate::read::Reader;
 use crate::value::Id;
 
 /// The positions of one customer's facts. Facts never move, so what is in it stays true; it spares a stream that is

@@ -66,10 +66,7 @@ fn bytes<const N: usize>(inner: &Inner, row: &Row, column: usize) -> Result<[u8;
     bytes.try_into().map_err(|_| inner.name.damaged("a key has not the length of one"))
 }
 
-async fn newest(
-    reader: &Reader,
-    customers: &[Id],
-) -> Result<HashMap<[u8; 16], (KeyId, Key)>, StoreError> {
+async fn newest(reader: &Reader, customers: &[Id]) -> Result<HashMap<[u8; 16], (KeyId, Key)>, StoreError> {
     let Inner { name, options, log, .. } = &*reader.inner;
     let find = format!(
         "SELECT id, secret, customer FROM {}.key WHERE log = $1 AND customer = ANY($2) AND secret IS NOT NULL",
@@ -125,7 +122,8 @@ impl Keys for KeyTable {
         let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.0.to_vec()).collect();
         self.with(move |reader| async move {
             let Inner { name, options, log, .. } = &*reader.inner;
-            let find = format!("SELECT id, secret FROM {}.key WHERE log = $1 AND id = ANY($2)", options.schema);
+            let find =
+                format!("SELECT id, secret FROM {}.key WHERE log = $1 AND id = ANY($2)", options.schema);
             let find = reader.client.prepare_cached(&find).await.of(name)?;
             let rows = reader.client.query(&find, &[log, &ids]).await.of(name)?;
             let mut keys = HashMap::with_capacity(rows.len());
@@ -156,7 +154,8 @@ impl Keys for KeyTable {
             if without {
                 return Err(missing(&reader.inner));
             }
-            let make = format!("INSERT INTO {}.marking VALUES ($1, $2) ON CONFLICT DO NOTHING", options.schema);
+            let make =
+                format!("INSERT INTO {}.marking VALUES ($1, $2) ON CONFLICT DO NOTHING", options.schema);
             let new = Key::random()?;
             reader.client.execute(&make, &[log, &&new.as_bytes()[..]]).await.of(name)?;
             let row = reader.client.query_one(&find, &[log]).await.of(name)?;

@@ -17,8 +17,8 @@ use tokio_postgres::types::ToSql;
 
 use crate::chain::Chain;
 use crate::error::InStore;
-use crate::row;
 use crate::raw::Inner;
+use crate::row;
 use crate::value::Id;
 
 /// The most facts that one page looks at, so that a filter that matches little still makes progress visible.

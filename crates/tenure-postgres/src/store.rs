@@ -3,8 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use tenure_core::CustomerId;
-use tenure_store::seal::{Destroyed, Erase, Sealed};
+use tenure_store::seal::Sealed;
 use tenure_store::{Around, StoreError};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, NoTls, Socket};
@@ -101,23 +100,6 @@ impl PostgresStore {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         self.0.inner().reading_once(work).await
-    }
-}
-
-impl Erase for PostgresStore {
-    fn destroy_keys(
-        &self,
-        customers: &[CustomerId],
-    ) -> impl Future<Output = Result<Destroyed, StoreError>> + Send {
-        self.0.destroy_keys(customers)
-    }
-
-    fn matching(
-        &self,
-        namespace: &str,
-        value: &str,
-    ) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send {
-        self.0.matching(namespace, value)
     }
 }
 

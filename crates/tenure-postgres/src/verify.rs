@@ -9,9 +9,9 @@ use tenure_store::{Follower, StoreError, Verified, VerifyError};
 use tokio_postgres::types::ToSql;
 
 use crate::error::InStore;
+use crate::raw::Inner;
 use crate::read::Reader;
 use crate::row;
-use crate::raw::Inner;
 use crate::store::PostgresStore;
 
 /// Facts that are followed by one statement, so that a long check holds no old snapshot.

@@ -16,8 +16,8 @@ use tokio_postgres::{Client, Error};
 use crate::entries::Beside;
 use crate::error::{InStore, Shared};
 use crate::known::{End, Known};
-use crate::sql::Statements;
 use crate::raw::Inner;
+use crate::sql::Statements;
 use crate::transaction::{Begin, Session, WriteError, Writes, commit_now, is_refusal};
 
 /// Facts and entries of one transaction at most; a commit that is larger has one of its own.

@@ -101,6 +101,37 @@ impl SqliteStore {
         Ok(BackedUp { position: head.position, head_hash, bytes })
     }
 
+    /// Copies the keys of personal data to a new file, which is to be kept apart from any copy of the store: named as that
+    /// copy with `-keys` behind it, it opens what is sealed there, also what is erased here later. Gives false where there
+    /// are no keys.
+    ///
+    /// # Errors
+    /// [`BackupError`]; nothing is left of the copy.
+    pub fn backup_keys(&self, to: impl AsRef<Path>) -> Result<bool, BackupError> {
+        let to = to.as_ref();
+        if to.symlink_metadata().is_ok() {
+            return Err(BackupError::Exists { file: to.to_owned() });
+        }
+        let part = Part::begin(to)?;
+        #[cfg(unix)]
+        fs::set_permissions(&part.0, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .map_err(|error| unwritable(&part.0, &error))?;
+        let copied = self.keys().reading(|keys| {
+            let Some(keys) = keys else { return Ok(Ok(false)) };
+            let copy = || {
+                let mut target = Connection::open(&part.0)?;
+                Backup::new(keys, &mut target)?.run_to_completion(AT_ONCE, Duration::from_millis(5), None)?;
+                target.close().map_err(|(_, error)| error)
+            };
+            Ok(copy().map(|()| true))
+        })?;
+        if !copied.map_err(|error| unwritable(&part.0, &error))? {
+            return Ok(false);
+        }
+        part.finish(to)?;
+        Ok(true)
+    }
+
     /// Copies every page of one snapshot.
     fn copy(
         &self,

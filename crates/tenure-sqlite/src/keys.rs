@@ -125,7 +125,9 @@ impl KeyFile {
         connection.busy_timeout(self.lock_timeout).of(&self.name)?;
         // Without a write-ahead log only EXTRA survives the power going off, because the journal's deletion counts.
         connection
-            .execute_batch("PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE; PRAGMA secure_delete = ON")
+            .execute_batch(
+                "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE; PRAGMA secure_delete = ON",
+            )
             .of(&self.name)?;
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).of(&self.name)?;
@@ -155,8 +157,9 @@ impl Keys for KeyFile {
             let mut find = keys
                 .prepare_cached("SELECT id, secret FROM key WHERE customer = ?1 AND secret IS NOT NULL")
                 .of(&self.name)?;
-            let mut make =
-                keys.prepare_cached("INSERT INTO key (id, customer, secret) VALUES (?1, ?2, ?3)").of(&self.name)?;
+            let mut make = keys
+                .prepare_cached("INSERT INTO key (id, customer, secret) VALUES (?1, ?2, ?3)")
+                .of(&self.name)?;
             let mut found = Vec::with_capacity(customers.len());
             for customer in customers {
                 let known = find.query_row([customer.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)));
@@ -191,7 +194,9 @@ impl Keys for KeyFile {
     async fn marking_key(&self) -> Result<Key, StoreError> {
         let found = "SELECT secret FROM marking";
         let known = self.reading(|keys| {
-            keys.map_or(Ok(None), |keys| keys.query_row(found, (), |row| row.get(0)).optional().of(&self.name))
+            keys.map_or(Ok(None), |keys| {
+                keys.query_row(found, (), |row| row.get(0)).optional().of(&self.name)
+            })
         })?;
         if let Some(secret) = known {
             return Ok(Key::from_bytes(secret));
@@ -205,8 +210,7 @@ impl Keys for KeyFile {
 
     async fn mark(&self, marks: &[(Mark, CustomerId)]) -> Result<(), StoreError> {
         self.writing(|keys| {
-            let mut mark =
-                keys.prepare_cached("INSERT OR IGNORE INTO mark VALUES (?1, ?2)").of(&self.name)?;
+            let mut mark = keys.prepare_cached("INSERT OR IGNORE INTO mark VALUES (?1, ?2)").of(&self.name)?;
             marks.iter().try_for_each(|(bytes, customer)| {
                 mark.execute((bytes.0, customer.as_bytes())).map(drop).of(&self.name)
             })
@@ -234,7 +238,10 @@ impl Keys for KeyFile {
             for customer in customers {
                 let customer = customer.as_bytes();
                 destroyed.keys += keys
-                    .execute("UPDATE key SET secret = NULL WHERE customer = ?1 AND secret IS NOT NULL", [customer])
+                    .execute(
+                        "UPDATE key SET secret = NULL WHERE customer = ?1 AND secret IS NOT NULL",
+                        [customer],
+                    )
                     .of(&self.name)?;
                 destroyed.marks +=
                     keys.execute("DELETE FROM mark WHERE customer = ?1", [customer]).of(&self.name)?;

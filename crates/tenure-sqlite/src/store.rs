@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use tenure_core::CustomerId;
-use tenure_store::seal::{Destroyed, Erase, Sealed};
+use tenure_store::seal::Sealed;
 use tenure_store::{Around, StoreError};
 
 use crate::keys::KeyFile;
@@ -83,6 +82,11 @@ impl SqliteStore {
         self.0.inner().path()
     }
 
+    /// Whether there are keys of personal data: whether any was ever stored.
+    pub fn has_keys(&self) -> bool {
+        self.keys().path().is_some()
+    }
+
     /// Whether a write failed in a way after which this handle takes no more; open the store again.
     pub fn is_poisoned(&self) -> bool {
         self.0.inner().is_poisoned()
@@ -102,23 +106,6 @@ impl SqliteStore {
         work: impl FnOnce(&mut Reader) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.0.inner().with_reader(work)
-    }
-}
-
-impl Erase for SqliteStore {
-    fn destroy_keys(
-        &self,
-        customers: &[CustomerId],
-    ) -> impl Future<Output = Result<Destroyed, StoreError>> + Send {
-        self.0.destroy_keys(customers)
-    }
-
-    fn matching(
-        &self,
-        namespace: &str,
-        value: &str,
-    ) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send {
-        self.0.matching(namespace, value)
     }
 }
 

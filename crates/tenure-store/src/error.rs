@@ -114,6 +114,10 @@ pub enum StoreError {
         /// Where they should be.
         location: Location,
     },
+    /// Something that was to be opened was altered, or was never sealed under these keys. **What to do:** take it from
+    /// where it was written to.
+    #[error("it was altered, or was not sealed under the keys of this store")]
+    NotSealedHere,
     /// The store contradicts itself; it was not changed. **What to do:** restore a backup, or copy the file anew
     /// together with its `-wal` file.
     #[error("{location} is damaged: {what}")]
@@ -229,7 +233,7 @@ impl StoreError {
             Self::Unknown(_) | Self::Poisoned => {
                 Some("open the store again and send the append again: known facts are not stored twice")
             }
-            Self::Refused(_) | Self::Backend(_) => None,
+            Self::Refused(_) | Self::Backend(_) | Self::NotSealedHere => None,
         }
     }
 }

@@ -24,6 +24,14 @@ use crate::table::Table;
 pub fn run(args: &args::Backup, talk: Talk) -> Result<ExitCode, CliError> {
     let store = source::open_existing(&args.store)?;
     source::can_be_made(&args.out)?;
+    // Before the copy, so that nothing is copied where the keys cannot be.
+    let keys = match &args.keys {
+        Some(path) => {
+            source::can_be_made(path)?;
+            store.backup_keys(path)?
+        }
+        None => false,
+    };
     let w = talk.words();
     let stop = interrupt()?;
     let bar = Progress::new(w.copying, 1, talk.quiet);
@@ -51,6 +59,9 @@ pub fn run(args: &args::Backup, talk: Talk) -> Result<ExitCode, CliError> {
             table.push(vec![file.clone().into(), position.0.into(), hash.into(), bytes.into()]);
             Answer::of_table(table).print(format)?;
         }
+    }
+    if store.has_keys() && !keys {
+        talk.say(w.backup_no_keys);
     }
     talk.say(&fill(w.backup_next, &[&file]));
     Ok(ExitCode::SUCCESS)

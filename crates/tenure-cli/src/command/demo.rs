@@ -37,6 +37,7 @@ pub fn run(args: &args::Demo, talk: Talk) -> Result<ExitCode, CliError> {
         quarantine: QuarantineAt::Beside(args.store.clone()),
         strict: true,
         dry_run: false,
+        plain: &[],
     };
     let summary =
         import(&file, CDNOW_SAMPLE, &Form::Csv(Box::new(mapping)), &Options::default(), &args.store, talk)?;
@@ -50,6 +51,7 @@ pub fn run(args: &args::Demo, talk: Talk) -> Result<ExitCode, CliError> {
     ));
     let mut question = Question::open(&args::Question {
         source: args::Source {
+            without_keys: false,
             store: Some(args.store.clone()),
             events: None,
             namespace: "cdnow".into(),

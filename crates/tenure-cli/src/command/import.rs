@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use tenure::ingest::{
     shown,
 };
 use tenure::sqlite::SqliteStore;
+use tenure::store::seal::Erase;
 use tenure::store::{Clock, EventStore, StoreError, SystemClock};
 
 use crate::answer::{Answer, Format, print, print_json};
@@ -222,7 +224,8 @@ pub fn run(args: &args::Import, talk: Talk) -> Result<ExitCode, CliError> {
         Some(path) => QuarantineAt::Exactly(path.clone()),
         None => QuarantineAt::Beside(store.clone()),
     };
-    let file = Input { path: &args.file, quarantine, strict: args.strict, dry_run: args.dry_run };
+    let (strict, dry_run, plain) = (args.strict, args.dry_run, &args.plain);
+    let file = Input { path: &args.file, quarantine, strict, dry_run, plain };
     if !args.strict && !args.dry_run {
         file.quarantine.check()?;
     }
@@ -483,6 +486,8 @@ pub struct Input<'a> {
     pub strict: bool,
     /// Whether nothing is to be written.
     pub dry_run: bool,
+    /// Attributes of profiles that are no personal data.
+    pub plain: &'a [String],
 }
 
 /// Reads a file into a store.
@@ -548,7 +553,7 @@ struct Import<'a> {
     file: &'a Input<'a>,
     path: &'a Path,
     recipe: Recipe,
-    store: Option<SqliteStore>,
+    store: Option<Rc<SqliteStore>>,
     /// The store's list of batches before and with this one, where it was not in it.
     batches: Option<(Option<String>, String)>,
     others: Vec<String>,
@@ -575,12 +580,15 @@ impl Import<'_> {
         if self.file.dry_run && fs::metadata(self.path).map_or(0, |found| found.len()) == 0 {
             return source::can_be_made(self.path);
         }
-        let store =
-            if self.file.dry_run { source::open_existing(self.path)? } else { source::open(self.path)? };
+        let store = if self.file.dry_run {
+            source::open_existing(self.path)?
+        } else {
+            source::open(self.path, self.file.plain)?
+        };
         let registered = register(&store, &self.summary.batch, &self.recipe, self.file.dry_run)?;
         (self.others, self.batches) = registered;
         self.corrections = source::corrections(&store)?;
-        self.store = Some(store);
+        self.store = Some(Rc::new(store));
         Ok(())
     }
 
@@ -649,10 +657,16 @@ impl Import<'_> {
                 Some(Quarantine::new(BufWriter::new(out), &self.file.path.display().to_string()));
             self.summary.quarantine = Some(path);
         }
-        match &mut self.quarantine {
-            Some(quarantine) => quarantine.write(row, error).map_err(|error| self.unwritable(&error)),
-            None => Ok(()),
-        }
+        let sealed = match (&row.owner, &self.store) {
+            (Some(owner), Some(store)) => Some(block_on(store.seal_beside(owner.id(), &row.bytes))?),
+            _ => None,
+        };
+        let written = match (&mut self.quarantine, sealed) {
+            (Some(quarantine), Some(sealed)) => quarantine.write_sealed(row, error, sealed),
+            (Some(quarantine), None) => quarantine.write(row, error),
+            (None, _) => Ok(()),
+        };
+        written.map_err(|error| self.unwritable(&error))
     }
 
     fn unwritable(&self, error: &io::Error) -> CliError {
@@ -691,16 +705,15 @@ impl Import<'_> {
 
     /// Writes what waits, in one commit.
     fn flush(&mut self) -> Result<(), CliError> {
-        let Some(store) = self.store.take() else {
+        let Some(store) = self.store.clone() else {
             for waiting in self.waiting.drain(..) {
                 *(if waiting.further { &mut self.summary.further[0] } else { &mut self.summary.imported }) +=
                     1;
             }
             return Ok(());
         };
-        let done = self.compare(&store).and_then(|()| self.append(&store));
-        self.store = Some(store);
-        done
+        self.compare(&store)?;
+        self.append(&store)
     }
 
     fn append(&mut self, store: &SqliteStore) -> Result<(), CliError> {
@@ -736,8 +749,10 @@ impl Import<'_> {
                     let (bad, good): (Vec<_>, Vec<_>) =
                         waiting.into_iter().partition(|waiting| waiting.fact.event.id() == id);
                     waiting = good;
-                    for Waiting { row, further, .. } in &bad {
-                        self.taken(row, *further, &taken)?;
+                    for Waiting { mut row, fact, further } in bad {
+                        let personal = !fact.event.personal(|_| false).is_empty();
+                        row.owner = personal.then(|| fact.event.customer().clone());
+                        self.taken(&row, further, &taken)?;
                     }
                     if self.file.strict {
                         return Ok(());

@@ -3,8 +3,10 @@
 pub mod backup;
 pub mod customer;
 pub mod demo;
+pub mod erase;
 pub mod import;
 pub mod log;
+pub mod quarantine;
 pub mod replay;
 pub mod report;
 pub mod revenue;

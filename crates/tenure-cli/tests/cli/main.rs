@@ -13,6 +13,7 @@ mod chinese;
 mod corpus;
 mod demo;
 mod doctor;
+mod erase;
 mod hostile;
 mod import;
 mod page;

@@ -14,5 +14,6 @@ mod conformance;
 mod crash;
 mod differential;
 mod engine;
+mod erase;
 mod open;
 mod verify;

@@ -4,6 +4,7 @@ mod backup;
 mod conformance;
 mod differential;
 mod engine;
+mod erase;
 mod laws;
 mod open;
 mod verify;

@@ -22,15 +22,26 @@ use crate::Unreadable;
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
 
+/// What is bound to bytes that are no part of a fact. No event id with a field behind it is as short.
+const BESIDE: &[u8] = b"beside";
+
 /// Seals the personal properties of a fact.
 pub(super) fn seal(event: EventId, personal: &Map<String, Value>, id: KeyId, key: &Key) -> String {
     let properties = Zeroizing::new(json::canonical_object(personal));
-    let bound = bound(event);
+    seal_bytes(&bound(event), properties.as_bytes(), id, key)
+}
+
+/// Seals bytes that are no part of a fact.
+pub(super) fn seal_beside(bytes: &[u8], id: KeyId, key: &Key) -> String {
+    seal_bytes(BESIDE, bytes, id, key)
+}
+
+fn seal_bytes(bound: &[u8], bytes: &[u8], id: KeyId, key: &Key) -> String {
     let mut hasher = blake3::Hasher::new_keyed(&blake3::derive_key("tenure seal nonce v1", key.as_bytes()));
-    hasher.update(&bound).update(properties.as_bytes());
+    hasher.update(bound).update(bytes);
     let mut nonce = [0; NONCE];
     hasher.finalize_xof().fill(&mut nonce);
-    let payload = Payload { msg: properties.as_bytes(), aad: &bound };
+    let payload = Payload { msg: bytes, aad: bound };
     let sealed = cipher(key).encrypt(&XNonce::from(nonce), payload);
     // The cipher refuses nothing below 256 GiB.
     let sealed = sealed.unwrap_or_default();
@@ -58,10 +69,18 @@ impl Closed {
 
     /// The properties of the fact that they were sealed for.
     pub(super) fn open(&self, event: EventId, key: &Key) -> Result<Map<String, Value>, Unreadable> {
-        let payload = Payload { msg: &self.sealed, aad: &bound(event) };
-        let opened = cipher(key).decrypt(&XNonce::from(self.nonce), payload);
-        let opened = Zeroizing::new(opened.map_err(|_| Unreadable::Sealed)?);
+        let opened = Zeroizing::new(self.open_bytes(&bound(event), key)?);
         serde_json::from_slice(&opened).map_err(|_| Unreadable::Sealed)
+    }
+
+    /// Bytes that are no part of a fact.
+    pub(super) fn open_beside(&self, key: &Key) -> Result<Vec<u8>, Unreadable> {
+        self.open_bytes(BESIDE, key)
+    }
+
+    fn open_bytes(&self, bound: &[u8], key: &Key) -> Result<Vec<u8>, Unreadable> {
+        let payload = Payload { msg: &self.sealed, aad: bound };
+        cipher(key).decrypt(&XNonce::from(self.nonce), payload).map_err(|_| Unreadable::Sealed)
     }
 }
 

@@ -1,13 +1,14 @@
 //! Erasing a person.
 
-use std::sync::Arc;
-
 use tenure_core::log::{Append, Corrections, KindSet, Read};
-use tenure_core::{Customer, CustomerEvent, CustomerId, CustomerKey, Event, EventId, Kind, Timestamp, Version};
+use tenure_core::{
+    Customer, CustomerEvent, CustomerId, CustomerKey, Event, EventId, Kind, Timestamp, Version,
+};
 
+use super::Sealed;
+use super::cipher::{self, Closed};
 use super::keys::{Destroyed, Keys};
-use super::{Sealed, cipher};
-use crate::{EventStore, StoreError};
+use crate::{Around, EventStore, StoreError};
 
 /// A store from which personal data can be erased, and in which identities can be found.
 pub trait Erase: EventStore {
@@ -20,6 +21,23 @@ pub trait Erase: EventStore {
         &self,
         customers: &[CustomerId],
     ) -> impl Future<Output = Result<Destroyed, StoreError>> + Send;
+
+    /// Seals bytes that hold personal data of a customer and are kept beside the log, such as a row that could not be
+    /// read: erasing the customer reaches them, too.
+    ///
+    /// # Errors
+    /// If the keys cannot be read or written.
+    fn seal_beside(
+        &self,
+        customer: CustomerId,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<String, StoreError>> + Send;
+
+    /// What was sealed by [`Self::seal_beside`]; none where the customer was erased.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSealedHere`] for a text that was altered or is none; [`StoreError::KeysMissing`].
+    fn open_beside(&self, sealed: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
 
     /// The customers on whom this identity was recorded, in order: `email` and an address, `phone` and a number. Upper
     /// and lower case, compatibility forms and invisible characters do not count. A customer whose append was refused or
@@ -39,34 +57,55 @@ impl<S: EventStore, K: Keys> Erase for Sealed<S, K> {
         self.keys.destroy(customers).await
     }
 
+    async fn seal_beside(&self, customer: CustomerId, bytes: &[u8]) -> Result<String, StoreError> {
+        let keys = self.keys.keys_of(&[customer]).await?;
+        let (id, key) = keys.first().ok_or(StoreError::NotSealedHere)?;
+        Ok(cipher::seal_beside(bytes, *id, key))
+    }
+
+    async fn open_beside(&self, sealed: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let closed = Closed::parse(sealed).map_err(|_| StoreError::NotSealedHere)?;
+        let keys = self.keys.named(&[closed.key]).await?;
+        let opened = keys.into_iter().flatten().next().map(|key| closed.open_beside(&key));
+        opened.transpose().map_err(|_| StoreError::NotSealedHere)
+    }
+
     async fn matching(&self, namespace: &str, value: &str) -> Result<Vec<CustomerId>, StoreError> {
         let key = self.keys.marking_key().await?;
         self.keys.marked(cipher::mark(&key, namespace, value)).await
     }
 }
 
-macro_rules! shared {
-    ($shared:ty) => {
-        impl<S: Erase> Erase for $shared {
-            fn destroy_keys(
-                &self,
-                customers: &[CustomerId],
-            ) -> impl Future<Output = Result<Destroyed, StoreError>> + Send {
-                (**self).destroy_keys(customers)
-            }
+/// A store around one that erases does so, too.
+#[diagnostic::do_not_recommend]
+impl<W: Around<Inner: Erase>> Erase for W {
+    fn destroy_keys(
+        &self,
+        customers: &[CustomerId],
+    ) -> impl Future<Output = Result<Destroyed, StoreError>> + Send {
+        self.inner().destroy_keys(customers)
+    }
 
-            fn matching(
-                &self,
-                namespace: &str,
-                value: &str,
-            ) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send {
-                (**self).matching(namespace, value)
-            }
-        }
-    };
+    fn seal_beside(
+        &self,
+        customer: CustomerId,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<String, StoreError>> + Send {
+        self.inner().seal_beside(customer, bytes)
+    }
+
+    fn open_beside(&self, sealed: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send {
+        self.inner().open_beside(sealed)
+    }
+
+    fn matching(
+        &self,
+        namespace: &str,
+        value: &str,
+    ) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send {
+        self.inner().matching(namespace, value)
+    }
 }
-shared!(Arc<S>);
-shared!(&S);
 
 /// What was erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

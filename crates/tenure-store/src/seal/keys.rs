@@ -105,10 +105,7 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::KeysMissing`] for a name that was never given out here: the keys are another log's or an old copy.
-    fn named(
-        &self,
-        ids: &[KeyId],
-    ) -> impl Future<Output = Result<Vec<Option<Key>>, StoreError>> + Send;
+    fn named(&self, ids: &[KeyId]) -> impl Future<Output = Result<Vec<Option<Key>>, StoreError>> + Send;
 
     /// The secret under which marks are made; the same for ever, and made when it is asked for first.
     ///
@@ -132,10 +129,8 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// If the keys cannot be written.
-    fn destroy(
-        &self,
-        customers: &[CustomerId],
-    ) -> impl Future<Output = Result<Destroyed, StoreError>> + Send;
+    fn destroy(&self, customers: &[CustomerId])
+    -> impl Future<Output = Result<Destroyed, StoreError>> + Send;
 }
 
 /// Keys that live as long as the process: for tests, and for logs that do.
@@ -188,7 +183,9 @@ impl Keys for MemoryKeys {
     async fn named(&self, ids: &[KeyId]) -> Result<Vec<Option<Key>>, StoreError> {
         let inner = self.inner();
         let named = ids.iter().map(|id| inner.keys.get(id).cloned());
-        named.collect::<Option<_>>().ok_or_else(|| StoreError::KeysMissing { location: Location::Database("memory".into()) })
+        named
+            .collect::<Option<_>>()
+            .ok_or_else(|| StoreError::KeysMissing { location: Location::Database("memory".into()) })
     }
 
     async fn marking_key(&self) -> Result<Key, StoreError> {

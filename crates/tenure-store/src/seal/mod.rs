@@ -156,7 +156,9 @@ impl<S: EventStore, K: Keys> Sealed<S, K> {
         let text = |event: &Event, name: &str| event.stored().data.get(name)?.as_str().map(str::to_owned);
         let identities: Vec<_> = events
             .filter(|event| event.view().kind == Kind::IdentityLinked)
-            .filter_map(|event| Some((event.customer().id(), text(event, "namespace")?, text(event, "value")?)))
+            .filter_map(|event| {
+                Some((event.customer().id(), text(event, "namespace")?, text(event, "value")?))
+            })
             .collect();
         if identities.is_empty() {
             return Ok(());
@@ -172,7 +174,8 @@ impl<S: EventStore, K: Keys> Sealed<S, K> {
             .iter()
             .map(|fact| fact.event.sealed().map(|text| Closed::parse(&text)).transpose())
             .collect();
-        let ids: BTreeSet<KeyId> = closed.iter().filter_map(|c| Some(c.as_ref().ok()?.as_ref()?.key)).collect();
+        let ids: BTreeSet<KeyId> =
+            closed.iter().filter_map(|c| Some(c.as_ref().ok()?.as_ref()?.key)).collect();
         if ids.is_empty() {
             return Ok(closed.into_iter().map(|closed| closed.map(|_| Personal::Plain)).collect());
         }
@@ -286,7 +289,10 @@ impl<S: EventStore, K: Keys> EventStore for Sealed<S, K> {
         self.store.head()
     }
 
-    fn known(&self, ids: &[EventId]) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send {
+    fn known(
+        &self,
+        ids: &[EventId],
+    ) -> impl Future<Output = Result<Vec<Option<Position>>, StoreError>> + Send {
         self.store.known(ids)
     }
 

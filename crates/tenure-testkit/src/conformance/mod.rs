@@ -15,6 +15,7 @@
 mod adapter;
 mod append;
 mod entry;
+mod erase;
 mod facts;
 mod failing;
 mod flawed;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 pub use adapter::{Adapter, AnyAdapter};
 pub use append::*;
 pub use entry::*;
+pub use erase::{CANARIES, canary_facts, erased_is_gone, r54_what_was_erased_is_gone};
 pub use flawed::{Flaw, Flawed};
 pub use held::*;
 pub use model::*;
@@ -177,6 +179,7 @@ macro_rules! __store_rules {
             r50_kept_states_and_the_tail_are_the_whole_fold
             r51_old_schemas_are_brought_forward
             r52_unknown_kinds_are_kept
+            r54_what_was_erased_is_gone
             r57_stored_facts_cannot_be_changed
             r58_a_store_answers_as_memory_does
             r59_any_order_of_commits_folds_to_the_same
