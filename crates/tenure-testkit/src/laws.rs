@@ -9,6 +9,7 @@
 //! | L5 silence | [`silence_is_foretold`] |
 //! | L7 explained, L8 legal | [`changes_are_explained_and_legal`] |
 //! | L9 void | [`voided_is_never_recorded`] |
+//! | L10 erased | [`erased_leaves_what_is_plain`] |
 
 use core::num::NonZeroUsize;
 use core::ops::ControlFlow;
@@ -18,10 +19,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tenure_core::fold::{Folded, Partition, Projection, Snapshot, States};
-use tenure_core::log::{Append, Cut, KnownAt, Log};
+use tenure_core::log::{Append, Cut, KnownAt, Log, Read};
 use tenure_core::projection::stage::{Cause, StageChange, StageMachine, Timeline};
 use tenure_core::report::{Report, Shown};
-use tenure_core::{CustomerId, Duration, Event, EventId, Kind, Timestamp, Version};
+use tenure_core::{CustomerId, Duration, Event, EventId, EventView, Kind, Position, Timestamp, Version};
+use tenure_store::seal::{Erase, erase};
 use tenure_store::{AnyStore, EventStore, ManualClock, replay};
 
 /// What a law says of a case: it holds, or it does not and why.
@@ -378,6 +380,57 @@ where
     let states =
         |states: &States<P>| -> Vec<_> { states.iter().map(|(c, folded)| (c, folded.clone())).collect() };
     prop_assert_eq!(states(&with), states(&without));
+    Ok(())
+}
+
+/// L10: once a person is erased, nothing that was sealed is read of the person, everything of everybody else is, and
+/// the states of a projection that reads plain fields alone are as they were.
+///
+/// # Errors
+/// The case, where the law does not hold.
+pub fn erased_leaves_what_is_plain<P, S>(
+    projection: &P,
+    store: &S,
+    batches: &[Vec<Event>],
+    person: CustomerId,
+) -> Outcome
+where
+    P: Projection + Clone + Send + Sync,
+    S: Erase,
+{
+    let failed = |error: tenure_store::StoreError| TestCaseError::fail(error.to_string());
+    for batch in batches.iter().filter(|batch| !batch.is_empty()) {
+        pollster::block_on(store.append(Append::new(batch.clone()))).map_err(failed)?;
+    }
+    let read = || -> Result<Vec<(CustomerId, String)>, TestCaseError> {
+        let page = pollster::block_on(store.read(&Read::all().limit(1 << 16))).map_err(failed)?;
+        Ok(page.facts.iter().map(|fact| (fact.event.customer, fact.event.to_line())).collect())
+    };
+    let before = read()?;
+    // What was recorded of the erasure itself is a fact of its own.
+    let cut = Cut { as_of: None, known_at: KnownAt::Position(Position(before.len() as u64)) };
+    let fold = || {
+        let threads = NonZeroUsize::MIN.saturating_add(1);
+        replay(store, projection.clone(), cut, threads, |_| ControlFlow::Continue(()))
+            .map_err(|error| TestCaseError::fail(error.to_string()))
+    };
+    let states = compared(&fold()?);
+    let erased = pollster::block_on(erase(store, person, Timestamp::MAX)).map_err(failed)?;
+    let plain: BTreeMap<String, String> = batches
+        .iter()
+        .flatten()
+        .map(|event| {
+            let personal = event.personal(|_| false);
+            let kept = if personal.is_empty() { event.clone() } else { event.clone().sealed(&personal, "") };
+            let data = kept.view().opened(None);
+            (event.view().to_line(), EventView { data: &data, ..event.view() }.to_line())
+        })
+        .collect();
+    for ((customer, line), (_, after)) in before.iter().zip(read()?) {
+        let expected = if erased.customers.contains(customer) { plain.get(line) } else { Some(line) };
+        prop_assert_eq!(Some(&after), expected);
+    }
+    prop_assert_eq!(compared(&fold()?), states);
     Ok(())
 }
 

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use tenure_core::log::{Append, FactBlock, Read};
-use tenure_core::{Customer, CustomerEvent, CustomerId, Event, EventId, Timestamp};
+use tenure_core::{Customer, CustomerEvent, CustomerId, Event, EventId, Policy, Timestamp};
 use tenure_sqlite::{Options, SqliteStore};
 use tenure_store::seal::{Erase, erase};
-use tenure_store::{EventStore, StoreError};
+use tenure_store::{Engine, EventStore, StoreError};
 use tenure_testkit::conformance::{CANARIES, canary_facts, erased_is_gone};
 
 fn at() -> Timestamp {
@@ -83,6 +83,42 @@ fn no_file_ever_holds_plain_text_and_no_file_a_destroyed_key() {
     fs::copy(&keys, copies.path().join("copy.db-keys")).unwrap();
     let copy = read(&open(&copies.path().join("copy.db"))).unwrap();
     assert!(copy.iter().all(|fact| !CANARIES.iter().any(|canary| fact.to_line().contains(canary))));
+}
+
+/// A state that was folded of what is erased now is folded again: the engine shows what a replay shows.
+#[test]
+fn an_engine_forgets_what_its_states_knew() {
+    const POLICY: &str = r#"
+        name = "vip"
+        [[stage]]
+        id = "new"
+        macro = "activation"
+        labels = { en = "new", zh-CN = "新客" }
+        initial = true
+        [[stage]]
+        id = "vip"
+        macro = "retention"
+        labels = { en = "VIP", zh-CN = "贵宾" }
+        [[rule]]
+        name = "tier"
+        from = ["new"]
+        to = "vip"
+        when = { attribute = { name = "tier", op = "eq", value = "A" } }
+        because = { en = "has tier A", zh-CN = "A 级" }
+    "#;
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("shop.db"));
+    let policy = Policy::parse(POLICY, "vip.toml").unwrap();
+    let engine = pollster::block_on(Engine::open(store, policy)).unwrap();
+    pollster::block_on(engine.record(canary_facts().unwrap())).unwrap();
+    let stage = |engine: &Engine<SqliteStore>| {
+        pollster::block_on(engine.customer(ann()).into_future()).unwrap().unwrap().stage
+    };
+    assert_eq!(&*stage(&engine), "vip");
+    pollster::block_on(erase(engine.store(), ann(), at())).unwrap();
+    pollster::block_on(engine.refresh()).unwrap();
+    assert!(pollster::block_on(engine.audit()).unwrap().is_empty());
+    assert_eq!(&*stage(&engine), "new");
 }
 
 #[test]

@@ -93,4 +93,16 @@ proptest! {
         laws::voided_is_never_recorded(&Everything, &sqlite(), &batches)?;
         laws::voided_is_never_recorded(&standard(preset), &sqlite(), &batches)?;
     }
+
+    #[test]
+    fn l10_erased_is_missing_and_what_is_plain_stays(
+        (facts, batches) in delivered(30),
+        who in any::<Index>(),
+        preset in preset(),
+    ) {
+        prop_assume!(!facts.is_empty());
+        let store = SqliteStore::open_in_memory(Options::new()).unwrap();
+        let person = who.get(&facts).customer().id();
+        laws::erased_leaves_what_is_plain(&standard(preset), &store, &batches, person)?;
+    }
 }
