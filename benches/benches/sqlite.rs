@@ -3,6 +3,7 @@
 //! - Replay of 1,000,000 facts (read, check, fold stage and RFM, one thread) beside a bare scan of the same columns
 //!   with the same two checksums a row.
 //! - Bulk import in commits of 1,000 facts beside raw prepared inserts of the same rows, keys and durability.
+//! - One fact a commit beside the same inserts in transactions of one, and the same from eight tasks at once.
 //!
 //! ```console
 //! $ cargo bench -p tenure-benches --bench sqlite [-- FACTS]
@@ -38,6 +39,7 @@ fn main() {
     import(&path, appends(&history));
     replay_beside_scan(&path, count);
     import_beside_inserts(directory.path(), &path, &history);
+    one_fact_a_commit(directory.path(), &path, &history);
 }
 
 fn appends(history: &[Event]) -> Vec<Append> {
@@ -65,11 +67,13 @@ fn replay_beside_scan(path: &Path, count: usize) {
     let (floor, figure) = in_turns(RUNS, scan, || fold(NonZeroUsize::MIN));
     let per = |seconds: f64| seconds * 1e9 / f64::from(u32::try_from(count).unwrap());
     println!(
-        "replay: scan {:.0} ns a fact, replay {:.0} ns, ratio {:.2} (gate 1.80: {})",
+        "replay: scan {:.0} ns a fact, replay {:.0} ns, ratio {:.2} (gate 1.80: {}), {:.2} of its rate (gate 0.60: {})",
         per(floor),
         per(figure),
         figure / floor,
-        verdict(figure / floor, 1.8)
+        verdict(figure / floor, 1.8),
+        floor / figure,
+        verdict(figure / floor, 1.0 / 0.6)
     );
     let threads = available_parallelism().unwrap();
     let (floor, figure) = in_turns(RUNS, scan, || fold(threads));
@@ -130,7 +134,7 @@ fn import_beside_inserts(directory: &Path, full: &Path, history: &[Event]) {
     let (mut raw_paths, mut own_paths) = (raw_path.iter(), own_path.iter());
     let raw = || {
         let path = raw_paths.next().unwrap();
-        seconds(|| insert(path, &fact_rows, &stream_rows))
+        seconds(|| insert(path, &fact_rows, &stream_rows, COMMIT))
     };
     let own = || {
         let path = own_paths.next().unwrap();
@@ -141,11 +145,69 @@ fn import_beside_inserts(directory: &Path, full: &Path, history: &[Event]) {
     let (floor, figure) = in_turns(RUNS, raw, own);
     let rate = |seconds: f64| f64::from(u32::try_from(history.len()).unwrap()) / seconds / 1e3;
     println!(
-        "import: raw inserts {:.0} k/s, import {:.0} k/s, {:.2} of raw (gate 0.50: {})",
+        "import: raw inserts {:.0} k/s, import {:.0} k/s, {:.2} of raw (gates 0.50: {}, 0.60: {})",
         rate(floor),
         rate(figure),
         floor / figure,
-        verdict(figure / floor, 2.0)
+        verdict(figure / floor, 2.0),
+        verdict(figure / floor, 1.0 / 0.6)
+    );
+}
+
+/// How many facts are committed one by one: each waits for the disk.
+const ALONE: usize = 2_000;
+const TASKS: usize = 8;
+
+fn one_fact_a_commit(directory: &Path, full: &Path, history: &[Event]) {
+    let (fact_rows, stream_rows) = (rows(full, "fact"), rows(full, "stream"));
+    let fact_rows = fact_rows.get(..ALONE.min(fact_rows.len())).unwrap();
+    let history = history.get(..fact_rows.len()).unwrap();
+    let fresh = |name: &str| -> Vec<_> {
+        let paths: Vec<_> = (0..RUNS).map(|run| directory.join(format!("{name}-{run}.db"))).collect();
+        paths.iter().for_each(|path| drop(SqliteStore::open(path, Options::new()).unwrap()));
+        paths
+    };
+    let each = |tasks: usize, path: &Path| {
+        let store = SqliteStore::open(path, Options::new()).unwrap();
+        let share = history.len().div_ceil(tasks);
+        seconds(|| {
+            std::thread::scope(|scope| {
+                for part in history.chunks(share) {
+                    let store = &store;
+                    scope.spawn(move || {
+                        for event in part {
+                            block_on(store.append(Append::new(vec![event.clone()]))).unwrap();
+                        }
+                    });
+                }
+            });
+        })
+    };
+    let (raw_paths, own_paths, task_paths) = (fresh("raw"), fresh("own"), fresh("tasks"));
+    let mut raw_paths = raw_paths.iter();
+    let mut own_paths = own_paths.iter();
+    let raw = || {
+        let path = raw_paths.next().unwrap();
+        seconds(|| insert(path, fact_rows, &stream_rows, 1))
+    };
+    let (floor, figure) = in_turns(RUNS, raw, || each(1, own_paths.next().unwrap()));
+    let rate = |seconds: f64| f64::from(u32::try_from(history.len()).unwrap()) / seconds;
+    println!(
+        "one fact a commit: raw {:.0}/s, store {:.0}/s, {:.2} times the time (gate 1.20: {})",
+        rate(floor),
+        rate(figure),
+        figure / floor,
+        verdict(figure / floor, 1.2)
+    );
+    let again_paths = fresh("again");
+    let (mut again_paths, mut task_paths) = (again_paths.iter(), task_paths.iter());
+    let (alone, together) =
+        in_turns(RUNS, || each(1, again_paths.next().unwrap()), || each(TASKS, task_paths.next().unwrap()));
+    println!(
+        "the same from {TASKS} tasks: {:.0}/s, {:.1} times that of one (gate 5.0: {})",
+        rate(together),
+        alone / together,
+        verdict(together / alone, 1.0 / 5.0)
     );
 }
 
@@ -158,7 +220,7 @@ fn rows(path: &Path, table: &str) -> Vec<Vec<Value>> {
 }
 
 /// The same rows of facts, keys and durability, and the rows of streams that each commit touches.
-fn insert(path: &Path, facts: &[Vec<Value>], streams: &[Vec<Value>]) {
+fn insert(path: &Path, facts: &[Vec<Value>], streams: &[Vec<Value>], commit: usize) {
     let mut connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "journal_mode", "WAL").unwrap();
     connection.pragma_update(None, "synchronous", "EXTRA").unwrap();
@@ -166,7 +228,7 @@ fn insert(path: &Path, facts: &[Vec<Value>], streams: &[Vec<Value>]) {
     let fact = format!("INSERT INTO fact VALUES ({})", marks(facts.first().unwrap().len()));
     let stream = format!("INSERT OR REPLACE INTO stream VALUES ({})", marks(3));
     let mut streams = streams.iter().cycle();
-    for chunk in facts.chunks(COMMIT) {
+    for chunk in facts.chunks(commit) {
         let transaction =
             connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
         {

@@ -139,7 +139,7 @@ impl KeyFile {
             (APPLICATION_ID, format) => {
                 return Err(StoreError::Format { location: self.name.location(), format, known: FORMAT });
             }
-            (0, 0) if number("page_count")? == 0 => {
+            (0, 0) if is_empty(&transaction).of(&self.name)? => {
                 transaction.execute_batch(CREATE).of(&self.name)?;
                 transaction.pragma_update(None, "application_id", APPLICATION_ID).of(&self.name)?;
                 transaction.pragma_update(None, "user_version", FORMAT).of(&self.name)?;
@@ -149,6 +149,10 @@ impl KeyFile {
         transaction.commit().of(&self.name)?;
         Ok(Some(connection))
     }
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
 }
 
 impl Keys for KeyFile {

@@ -99,7 +99,7 @@ fn people_see_marks_and_names_under_each_other_and_no_colours_in_a_pipe() {
     };
     // A mark of five letters and the longest name, with two blanks after each.
     assert_eq!((at("ok     version"), at("wrong  policy"), at("ok     settings")), (1, 1, 1));
-    assert_eq!((at("tenure 0"), at("--policy none.toml"), at("format 0, journal wal")), (20, 20, 20));
+    assert_eq!((at("tenure 0"), at("--policy none.toml"), at("format 1, journal wal")), (20, 20, 20));
     assert_eq!(at("→ name a TOML file or a preset: retail, saas, b2b"), 20);
     assert!(ran.out.ends_with("1 wrong, 0 worth a look\n"), "{}", ran.out);
     assert!(doctor(&place, "").out.ends_with("all is well\n"));

@@ -26,6 +26,8 @@ impl Kind {
     /// ```
     pub fn property_privacy(self, name: &str) -> Privacy {
         match self {
+            // What is sealed says nothing any more.
+            _ if name == SEALED => Privacy::Plain,
             Self::ProfileUpdated => Privacy::Pii,
             Self::IdentityLinked if name == "value" => Privacy::Pii,
             _ if matches!(name, "why" | "reason" | "outcome" | "note") => Privacy::Sensitive,
@@ -136,6 +138,9 @@ mod tests {
             let sealed = given.clone().sealed(&personal, "text");
             assert_eq!(sealed.view().sealed().as_deref(), Some("text"), "{body}");
             assert!(personal.keys().all(|name| !sealed.view().properties().contains_key(name)));
+            assert!(
+                sealed.personal(|_| false).keys().all(|name| given.view().properties().contains_key(name))
+            );
             assert_eq!(sealed.view().opened(Some(personal)), given.view().data, "{body}");
         }
         let plain = event(Kind::ProfileUpdated, r#"{"tier":"A"}"#);

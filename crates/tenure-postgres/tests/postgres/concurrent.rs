@@ -11,7 +11,11 @@ use tenure_postgres::{Options, PostgresStore};
 use tenure_store::{EventStore, StoreError};
 
 const WRITERS: u64 = 8;
-const FACTS: u64 = 20_000;
+
+/// A million with `TENURE_FAULTS=long cargo test --release -p tenure-postgres --test postgres concurrent`.
+fn facts() -> u64 {
+    if std::env::var("TENURE_FAULTS").is_ok_and(|form| form == "long") { 1_000_000 } else { 20_000 }
+}
 
 /// A small generator with a seed, so that the schedule can be had again.
 struct Dice(u64);
@@ -28,7 +32,7 @@ impl Dice {
 fn write(store: &PostgresStore, writer: u64) {
     let mut dice = Dice(writer + 1);
     let mut raw = Raw::connect(database());
-    let (mut next, end) = (writer * FACTS / WRITERS, (writer + 1) * FACTS / WRITERS);
+    let (mut next, end) = (writer * facts() / WRITERS, (writer + 1) * facts() / WRITERS);
     while next < end {
         let most = if dice.below(10) == 0 { 300 } else { 30 };
         let batch = 1 + dice.below(most);
@@ -101,14 +105,14 @@ fn a_follower_of_eight_writers_misses_nothing_and_sees_nothing_twice() {
         follower.join().unwrap()
     });
     let positions: Vec<_> = seen.iter().map(|(position, _)| position.0).collect();
-    assert_eq!(positions, (1..=FACTS).collect::<Vec<_>>());
+    assert_eq!(positions, (1..=facts()).collect::<Vec<_>>());
     let mut ids: Vec<_> = seen.iter().map(|(_, id)| *id).collect();
-    let mut written: Vec<_> = (0..FACTS).map(|n| fact(n, "any").id()).collect();
+    let mut written: Vec<_> = (0..facts()).map(|n| fact(n, "any").id()).collect();
     ids.sort_unstable();
     written.sort_unstable();
     assert_eq!(ids, written);
     let verified = pollster::block_on(handles[0].verify(|_, _| ControlFlow::Continue(()))).unwrap();
-    assert_eq!(verified.facts, FACTS);
+    assert_eq!(verified.facts, facts());
 }
 
 /// Two handles that send the same facts at once store them once; the other is told where they stand.

@@ -11,7 +11,7 @@ use tenure_core::Position;
 use tenure_core::log::Append;
 use tenure_postgres::{Options, PostgresStore};
 use tenure_store::Clock;
-use tenure_testkit::conformance::{Adapter, End, Held, Tamper};
+use tenure_testkit::conformance::{Adapter, End, Failure, Held, Tamper, erased_is_gone};
 
 tenure_testkit::store_conformance!(Logs::default());
 
@@ -34,6 +34,10 @@ impl Logs {
 
 impl Adapter for Logs {
     type Store = PostgresStore;
+
+    fn erased_is_gone(&self, store: &PostgresStore) -> Option<Result<(), Failure>> {
+        Some(erased_is_gone(store))
+    }
 
     fn open(&self, clock: Arc<dyn Clock>) -> PostgresStore {
         Self::open(self, &new_log(), clock)

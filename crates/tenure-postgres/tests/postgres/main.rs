@@ -15,5 +15,6 @@ mod crash;
 mod differential;
 mod engine;
 mod erase;
+mod faults;
 mod open;
 mod verify;

@@ -11,13 +11,26 @@ use rusqlite::Connection;
 use tenure_core::Position;
 use tenure_sqlite::{Options, SqliteStore};
 use tenure_store::Clock;
-use tenure_testkit::conformance::{Adapter, Tamper};
+use tenure_testkit::conformance::{Adapter, Failure, Tamper, erased_is_gone};
 
 mod memory {
     use super::*;
-    tenure_testkit::store_conformance!(|clock: Arc<dyn Clock>| {
-        SqliteStore::open_in_memory(Options::new().clock(clock)).unwrap()
-    });
+
+    struct Memory;
+
+    impl Adapter for Memory {
+        type Store = SqliteStore;
+
+        fn open(&self, clock: Arc<dyn Clock>) -> SqliteStore {
+            SqliteStore::open_in_memory(Options::new().clock(clock)).unwrap()
+        }
+
+        fn erased_is_gone(&self, store: &SqliteStore) -> Option<Result<(), Failure>> {
+            Some(erased_is_gone(store))
+        }
+    }
+
+    tenure_testkit::store_conformance!(Memory);
 }
 
 mod file {
@@ -43,6 +56,10 @@ impl Files {
 
 impl Adapter for Files {
     type Store = SqliteStore;
+
+    fn erased_is_gone(&self, store: &SqliteStore) -> Option<Result<(), Failure>> {
+        Some(erased_is_gone(store))
+    }
 
     fn open(&self, clock: Arc<dyn Clock>) -> SqliteStore {
         SqliteStore::open(self.path(), Options::new().clock(clock)).unwrap()

@@ -92,32 +92,36 @@ impl<S: EventStore, K: Keys> Sealed<S, K> {
     /// If keys or store fail.
     pub async fn close(&self, append: Append) -> Result<Append, StoreError> {
         let personal = |event: &Event| event.personal(|name| self.plain.contains(name));
-        let open: Vec<_> = append.events().iter().map(personal).collect();
-        if open.iter().all(Map::is_empty) {
+        // A fact that is stored already may be so from a time when nothing of it was declared plain.
+        let concerned: Vec<&Event> =
+            append.events().iter().filter(|event| !event.personal(|_| false).is_empty()).collect();
+        if concerned.is_empty() {
             return Ok(append);
         }
-        let concerned = || append.events().iter().zip(&open).filter(|(_, personal)| !personal.is_empty());
-        let ids: Vec<EventId> = concerned().map(|(event, _)| event.id()).collect();
+        let ids: Vec<EventId> = concerned.iter().map(|event| event.id()).collect();
         let stored = self.stored(&ids).await?;
-        let new = || concerned().filter(|(event, _)| !stored.contains_key(&event.id()));
-        let customers: BTreeSet<CustomerId> = new().map(|(event, _)| event.customer().id()).collect();
+        let new = || {
+            let unknown = concerned.iter().filter(|event| !stored.contains_key(&event.id()));
+            unknown.filter(|event| !personal(event).is_empty()).copied()
+        };
+        let customers: BTreeSet<CustomerId> = new().map(|event| event.customer().id()).collect();
         let customers: Vec<_> = customers.into_iter().collect();
-        self.mark_identities(new().map(|(event, _)| event)).await?;
-        let keys = self.keys.keys_of(&customers).await?;
+        self.mark_identities(new()).await?;
+        let keys = if customers.is_empty() { Vec::new() } else { self.keys.keys_of(&customers).await? };
         let keys: BTreeMap<_, _> = customers.into_iter().zip(keys).collect();
         Ok(append.map(|event| {
-            let personal = personal(&event);
-            if personal.is_empty() {
-                return event;
+            if let Some(stored) = stored.get(&event.id()) {
+                return stored.put_on(event);
             }
-            match (stored.get(&event.id()), keys.get(&event.customer().id())) {
-                (Some(stored), _) => stored.put_on(event),
-                (None, Some((id, key))) => {
+            let personal = personal(&event);
+            match keys.get(&event.customer().id()) {
+                _ if personal.is_empty() => event,
+                Some((id, key)) => {
                     let text = cipher::seal(event.id(), &personal, *id, key);
                     event.sealed(&personal, &text)
                 }
                 // A key was asked for each customer; without one nothing of the fact may be stored.
-                (None, None) => event.sealed(&personal, ""),
+                None => event.sealed(&personal, ""),
             }
         }))
     }

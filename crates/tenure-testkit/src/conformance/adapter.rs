@@ -7,7 +7,7 @@ use tenure_core::Position;
 use tenure_core::log::Append;
 use tenure_store::{AnyStore, Clock, EventStore};
 
-use super::{Held, Tamper};
+use super::{Failure, Held, Tamper};
 
 /// How the kit gets at stores. A function from a clock to a new, empty store is one; what it cannot do is skipped.
 pub trait Adapter: Sync {
@@ -68,6 +68,13 @@ pub trait Adapter: Sync {
         let _ = store;
         false
     }
+
+    /// Of a store that seals personal data by itself: what [`erased_is_gone`](super::erased_is_gone) says of it. Around any
+    /// other the kit puts a seal.
+    fn erased_is_gone(&self, store: &Self::Store) -> Option<Result<(), Failure>> {
+        let _ = store;
+        None
+    }
 }
 
 impl<S: EventStore + 'static, F: Fn(Arc<dyn Clock>) -> S + Sync> Adapter for F {
@@ -110,6 +117,9 @@ pub trait AnyAdapter: Sync {
 
     /// As [`Adapter::cut_next_answer`].
     fn cut_next_answer(&self, store: &AnyStore) -> bool;
+
+    /// As [`Adapter::erased_is_gone`].
+    fn erased_is_gone(&self, store: &AnyStore) -> Option<Result<(), Failure>>;
 }
 
 // What an adapter is asked about is a store it has opened, so it is always of its type.
@@ -148,5 +158,9 @@ impl<A: Adapter> AnyAdapter for A {
 
     fn cut_next_answer(&self, store: &AnyStore) -> bool {
         store.downcast_ref().is_some_and(|store| Adapter::cut_next_answer(self, store))
+    }
+
+    fn erased_is_gone(&self, store: &AnyStore) -> Option<Result<(), Failure>> {
+        Adapter::erased_is_gone(self, store.downcast_ref()?)
     }
 }

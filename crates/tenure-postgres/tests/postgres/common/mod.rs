@@ -5,7 +5,7 @@ mod proxy;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use proxy::{Cut, Proxy};
+pub use proxy::{Cut, Passage, Proxy};
 use tenure_core::{Customer, CustomerEvent, Event, EventId, Timestamp};
 use tenure_postgres::{Options, PostgresStore};
 use tenure_testkit::postgres::Cluster;
