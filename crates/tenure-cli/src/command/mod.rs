@@ -5,6 +5,7 @@ pub mod customer;
 pub mod demo;
 pub mod import;
 pub mod log;
+pub mod rebuild;
 pub mod replay;
 pub mod report;
 pub mod revenue;

@@ -94,6 +94,11 @@ pub(super) async fn open<S: EventStore>(
 }
 
 impl Keeping {
+    /// The number of the generation.
+    pub(super) const fn generation(&self) -> u32 {
+        self.kept.generation.number
+    }
+
     /// The transaction of a page, and the generation after it.
     fn page(&self, live: &Live, taken: &Taken) -> (Commit, Generation) {
         let upto = taken.states().scanned_to();

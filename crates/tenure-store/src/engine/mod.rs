@@ -43,11 +43,11 @@ use self::keep::{Keeping, Step};
 use self::live::{Live, Standing, Taken};
 use self::outbox::Outbox;
 pub use self::policy::kept_policy;
-use self::policy::standing_under;
+use self::policy::{policy_of, standing_under};
 pub use self::population::PopulationQuery;
 pub use self::rebuild::PolicyRebuild;
 pub use self::run::Run;
-use crate::kept::{KeptError, ProjectionName};
+use crate::kept::{KeptError, ProjectionName, live_generation};
 use crate::replay::{self, OnUnreadable, Parked, catch_up_to};
 use crate::{EventStore, StoreError, replay_serial};
 
@@ -256,8 +256,17 @@ impl<S: EventStore> Engine<S> {
     /// ```
     pub async fn open_kept(store: S, policy: Policy, keep: Keep) -> Result<Self, EngineError> {
         let standing = standing_under(&policy)?;
-        let (keeping, live) = keep::open(&store, (&policy, &standing), &keep).await?;
-        Ok(Self(Arc::new(Inner {
+        let kept = keep::open(&store, (&policy, &standing), &keep).await?;
+        Ok(Self::of_kept(store, (policy, standing), keep, kept))
+    }
+
+    fn of_kept(
+        store: S,
+        (policy, standing): (Policy, Standing),
+        keep: Keep,
+        (keeping, live): (Keeping, Live),
+    ) -> Self {
+        Self(Arc::new(Inner {
             store,
             policy,
             standing,
@@ -267,7 +276,7 @@ impl<S: EventStore> Engine<S> {
             on_unreadable: keep.on_unreadable,
             inline: keep.inline,
             kept_as: Some(keep.name),
-        })))
+        }))
     }
 
     /// Opens the engine that is kept under a name, by the policy that is kept with it: after a [switch](PolicyRebuild::switch)
@@ -294,9 +303,19 @@ impl<S: EventStore> Engine<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn reopen(store: S, keep: Keep) -> Result<Self, EngineError> {
-        let policy = kept_policy(&store, &keep.name).await?;
-        let policy = policy.ok_or_else(|| KeptError::NothingKept { name: keep.name.clone() })?;
-        Self::open_kept(store, policy, keep).await
+        loop {
+            let live = live_generation(&store, &keep.name).await?;
+            let live = live.ok_or_else(|| KeptError::NothingKept { name: keep.name.clone() })?;
+            let (policy, standing) = policy_of(&store, &keep.name, &live).await?;
+            match keep::open(&store, (&policy, &standing), &keep).await {
+                Ok(kept) if kept.0.generation() == live.number => {
+                    return Ok(Self::of_kept(store, (policy, standing), keep, kept));
+                }
+                // Another generation has become the live one meanwhile, under a policy of its own.
+                Ok(_) | Err(KeptError::Fingerprint { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Begins to rebuild what this engine keeps, under another policy or the same: see [`PolicyRebuild`]. The engine works on
