@@ -453,6 +453,14 @@ pub enum PolicyCommand {
         /// A preset (retail, saas, b2b) or a TOML file.
         #[arg(long, visible_alias = "preset", default_value = "retail", value_name = "PRESET|FILE.toml")]
         policy: String,
+
+        /// The policy by which what engines keep in this store is made, instead.
+        #[arg(long, value_name = "FILE", conflicts_with = "policy")]
+        store: Option<PathBuf>,
+
+        /// The name under which engines keep it.
+        #[arg(long, requires = "store", default_value = "lifecycle")]
+        name: String,
     },
     /// Write a preset as a commented file to edit; an existing file is not touched.
     Init {

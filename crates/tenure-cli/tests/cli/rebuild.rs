@@ -98,6 +98,8 @@ fn a_policy_is_compared_switched_to_and_left_again() {
     let csv = place.line("replay --store cdnow.db --policy new.toml --switch --format csv --quiet");
     assert!(csv.starts_with("field,customers,share\nstage,"), "{csv}");
     assert_eq!(kept(&place, "cdnow.db"), Some(new.clone()));
+    let shown = place.line("policy show --store cdnow.db");
+    assert_eq!(Policy::parse(&shown, "").unwrap(), new);
     let same = place.json("replay --store cdnow.db --policy new.toml --rebuild");
     assert_eq!(same["answer"]["comparison"]["differing"], 0);
     let back = place.run(["replay", "--store", "cdnow.db", "--rollback"]);
