@@ -228,15 +228,20 @@ fn a_killed_rebuild_goes_on_and_nobody_ever_sees_half_of_it() {
 
     let begun = Instant::now();
     let over = AtomicBool::new(false);
-    let (reads_old, reads_new) = (AtomicU64::new(0), AtomicU64::new(0));
+    let reads = [AtomicU64::new(0), AtomicU64::new(0)];
+    let look = || {
+        let [retail, saas] = &reads;
+        let seen = read(&path);
+        if seen == "retail" { retail } else { saas }.fetch_add(1, Ordering::SeqCst);
+        seen
+    };
     let (mut kills, mut switches, mut resumed, mut live) = (0, 0, 0, "retail");
     let mut was_killed = false;
     let arrived = thread::scope(|scope| {
         let writer = scope.spawn(|| arrive(&path, &over, (facts, customers)));
         let reader = scope.spawn(|| {
             while !over.load(Ordering::SeqCst) {
-                let seen = if read(&path) == "retail" { &reads_old } else { &reads_new };
-                seen.fetch_add(1, Ordering::SeqCst);
+                look();
             }
         });
         let rebuilt = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -255,6 +260,8 @@ fn a_killed_rebuild_goes_on_and_nobody_ever_sees_half_of_it() {
                 if policy != live {
                     switches += 1;
                     live = other(live);
+                    // At once, and nobody switches meanwhile.
+                    assert_eq!(look(), live);
                 }
                 if last {
                     return;
@@ -267,7 +274,8 @@ fn a_killed_rebuild_goes_on_and_nobody_ever_sees_half_of_it() {
         rebuilt.unwrap();
         arrived
     });
-    assert!(resumed > 0 && switches > 0, "{resumed} {switches}");
+    let [retail, saas] = reads.map(AtomicU64::into_inner);
+    assert!(resumed > 0 && switches > 0 && saas > 0, "{resumed} {switches} {saas}");
     let seconds = begun.elapsed().as_secs_f64();
 
     // In the end: what an offline fold of the whole log says, and each change told once.
@@ -286,9 +294,8 @@ fn a_killed_rebuild_goes_on_and_nobody_ever_sees_half_of_it() {
     assert!(told > 0);
     eprintln!(
         "{facts} facts and {} that arrived in {seconds:.1} s; {kills} kills, {resumed} rebuilds went on where one was \
-         killed, {switches} switches; {} readers saw one policy and {} the other, whole; {told} changes told, each once",
+         killed, {switches} switches; {retail} readers saw one policy and {saas} the other, whole; {told} changes told, \
+         each once",
         arrived - facts,
-        reads_old.load(Ordering::SeqCst),
-        reads_new.load(Ordering::SeqCst),
     );
 }

@@ -21,7 +21,7 @@ fn impatient() -> String {
 }
 
 fn store(place: &Place, name: &str) -> SqliteStore {
-    SqliteStore::open(&place.path(name), Options::new()).unwrap()
+    SqliteStore::open(place.path(name), Options::new()).unwrap()
 }
 
 fn kept(place: &Place, name: &str) -> Option<Policy> {
