@@ -45,6 +45,7 @@ const SAME: &[&str] = &[
     "rollback",
     "lifecycle",
     "silent",
+    "frequent",
     "long",
     "copy",
     "UTF",
