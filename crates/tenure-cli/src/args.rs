@@ -43,7 +43,7 @@ pub enum Command {
     Rfm(Rfm),
     /// One page: stages, movements, segments, who is about to be lost, data quality.
     Report(Report),
-    /// Fold the whole log again, with progress, and print a digest of all views.
+    /// Fold the whole log again, with progress, and print a digest of all views; or rebuild what engines keep.
     Replay(Replay),
     /// Check every stored fact against its checksums and the hash chain.
     Verify(Verify),
@@ -291,12 +291,38 @@ pub struct Report {
     pub since: Option<String>,
 }
 
+/// What a rebuild has no use for.
+const NOT_REBUILT: [&str; 5] = ["events", "namespace", "known_at", "threads", "as_of"];
+
 /// `tenure replay`
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("kept").multiple(true))]
 pub struct Replay {
     /// The question.
     #[command(flatten)]
     pub question: Question,
+
+    /// Rebuild what engines keep in the store: a new generation under --policy beside the live one, which goes on, and
+    /// compare the two. Stopped, it goes on there the next time.
+    #[arg(long, group = "kept", requires_all = ["store", "policy"], conflicts_with_all = NOT_REBUILT)]
+    pub rebuild: bool,
+
+    /// Rebuild, and put the new generation in the place of the live one, at once.
+    #[arg(long, group = "kept", requires_all = ["store", "policy"], conflicts_with_all = NOT_REBUILT)]
+    pub switch: bool,
+
+    /// Put the generation that was live before back in its place, under the policy kept with it.
+    #[arg(long, group = "kept", requires = "store", conflicts_with_all = NOT_REBUILT)]
+    #[arg(conflicts_with_all = ["policy", "rebuild", "switch"])]
+    pub rollback: bool,
+
+    /// The name under which engines keep it.
+    #[arg(long, requires = "kept", default_value = "lifecycle")]
+    pub name: String,
+
+    /// How many customers that differ are shown.
+    #[arg(long, requires = "kept", value_name = "N", default_value_t = 10)]
+    pub examples: usize,
 }
 
 /// `tenure verify`
@@ -479,6 +505,14 @@ pub enum PolicyCommand {
         /// A preset (retail, saas, b2b) or a TOML file.
         #[arg(long, visible_alias = "preset", default_value = "retail", value_name = "PRESET|FILE.toml")]
         policy: String,
+
+        /// The policy by which what engines keep in this store is made, instead.
+        #[arg(long, value_name = "FILE", conflicts_with = "policy")]
+        store: Option<PathBuf>,
+
+        /// The name under which engines keep it.
+        #[arg(long, requires = "store", default_value = "lifecycle")]
+        name: String,
     },
     /// Write a preset as a commented file to edit; an existing file is not touched.
     Init {

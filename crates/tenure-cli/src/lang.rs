@@ -245,6 +245,26 @@ words! {
     erased_before: "nothing personal was left to erase", "已无可删除的个人数据";
     backup_no_keys: "personal data in the copy is sealed, and its keys are not in it: see tenure backup --keys", "备份中的个人数据已加密，不含密钥：参见 tenure backup --keys";
     backup_next: "check it now and then: tenure verify --store {}", "请定期校验备份：tenure verify --store {}";
+    // Of `replay --rebuild`.
+    rebuilding: "rebuilding", "重建";
+    rebuild_of: "Rebuild of {}", "重建 {}";
+    rollback_of: "Rollback of {}", "回退 {}";
+    rebuild_resumed: "generation {} was begun before: going on at position {}", "第 {} 代此前已经开始：从位置 {} 继续";
+    rebuild_compared: "{} customers compared at position {}; {} differ", "已比较 {} 位客户（截至位置 {}），其中 {} 位有差异";
+    rebuild_field: "Field", "字段";
+    rebuild_differing: "Customers that differ", "有差异的客户数";
+    rebuild_examples: "Customers that differ", "有差异的客户";
+    rebuild_before: "Live", "现用";
+    rebuild_after: "New", "新建";
+    rebuild_rule: "Rule", "规则";
+    rebuild_next: "Next change", "下次变化";
+    rebuild_unsegmented: "generation {} has no segments: {}", "第 {} 代没有分群：{}";
+    rebuild_not_compared: "not compared: {}", "未能比较：{}";
+    rebuild_beside: "generation {} stands beside the live one, {}: --switch puts it in its place", "第 {} 代已与现用的第 {} 代并存：加 --switch 即可切换";
+    rebuild_first: "generation {} is the first: --switch makes it the live one", "第 {} 代是首个版本：加 --switch 即可启用";
+    rebuild_switched: "generation {} is live now, in the place of {}: --rollback goes back", "第 {} 代已启用，取代第 {} 代：用 --rollback 可以回退";
+    rebuild_first_live: "generation {} is live now", "第 {} 代已启用";
+    rebuild_behind: "it holds {} of {} facts, as many as the live one: the engine that keeps it takes in the rest", "已计入 {} 条事实（共 {} 条），与现用版本一致：其余由保存它的引擎继续计入";
     // Of `quality`.
     quality_findings: "Findings", "检查发现";
     quality_clean: "nothing found", "未发现问题";

@@ -7,6 +7,7 @@ mod command;
 mod error;
 mod excerpt;
 mod findings;
+mod interrupt;
 mod lang;
 mod log_pass;
 mod progress;

@@ -35,6 +35,12 @@ impl Progress {
         Self(bar)
     }
 
+    /// Begins at a place, so that neither rate nor rest counts what was done before.
+    pub fn from(&self, position: u64) {
+        self.0.set_position(position);
+        self.0.reset_eta();
+    }
+
     /// Moves to a place.
     pub fn at(&self, position: u64) {
         self.0.set_position(position);

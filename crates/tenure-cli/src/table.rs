@@ -106,7 +106,7 @@ impl Cell {
     }
 
     /// For people: labels, percent, thousands.
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         match self {
             Self::Text(text) | Self::Code(_, text) => safe(text),
             Self::At(at) => day_or_instant(*at),

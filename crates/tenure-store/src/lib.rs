@@ -51,8 +51,9 @@ pub use around::{Around, Call};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use engine::{
-    Advanced, Change, ChangeCause, Changes, Checkpoint, CustomerQuery, CustomerView, Engine, EngineError,
-    Keep, Notice, PopulationQuery, Recorded, Run, Told,
+    Advanced, Change, ChangeCause, Changes, Checkpoint, Compared, Comparison, CustomerQuery, CustomerView,
+    DifferingCustomer, Engine, EngineError, FieldCount, Keep, KeptView, NextStage, Notice, PolicyRebuild,
+    PopulationQuery, Recorded, Run, Told, kept_policy,
 };
 pub use entry::{Commit, Committed, Entries, EntryKey};
 pub use error::{Location, Source, StoreError, Unreadable};

@@ -13,6 +13,7 @@ mod scan;
 
 use core::num::NonZeroUsize;
 use core::ops::ControlFlow;
+use core::time;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -40,6 +41,28 @@ pub struct Progress {
     pub refolded: usize,
     /// Customers to be folded again; 0 until the log is scanned.
     pub stale: usize,
+}
+
+impl Progress {
+    /// How long it still takes at the pace so far, where it began at a position some time ago; none before anything is taken
+    /// in.
+    ///
+    /// # Example
+    /// ```
+    /// use core::time::Duration;
+    /// use tenure_core::Position;
+    /// use tenure_store::Progress;
+    /// let progress = Progress { position: Position(300), head: Position(900), refolded: 0, stale: 0 };
+    /// let ten = Duration::from_secs(10);
+    /// assert_eq!(progress.remaining(Position(100), ten), Some(Duration::from_secs(30)));
+    /// assert_eq!(progress.remaining(Position(300), ten), None);
+    /// ```
+    pub fn remaining(&self, from: Position, elapsed: time::Duration) -> Option<time::Duration> {
+        let done = u128::from(self.position.0.saturating_sub(from.0));
+        let open = u128::from(self.head.0.saturating_sub(self.position.0));
+        let nanos = elapsed.as_nanos().saturating_mul(open).checked_div(done)?;
+        Some(time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
 }
 
 /// Why a replay did not end.

@@ -2,8 +2,7 @@
 
 use core::ops::ControlFlow;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use tenure::sqlite::{BackedUp, BackupError};
@@ -12,6 +11,7 @@ use crate::answer::{Answer, Format, print_json};
 use crate::args;
 use crate::command::Talk;
 use crate::error::{CliError, chain};
+use crate::interrupt::interrupt;
 use crate::lang::fill;
 use crate::progress::Progress;
 use crate::source;
@@ -65,15 +65,6 @@ pub fn run(args: &args::Backup, talk: Talk) -> Result<ExitCode, CliError> {
     }
     talk.say(&fill(w.backup_next, &[&file]));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Set by Ctrl-C, so that what was begun can be taken away.
-fn interrupt() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&stop);
-    ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))
-        .map_err(|error| CliError::input(format!("cannot listen to Ctrl-C: {error}")))?;
-    Ok(stop)
 }
 
 impl From<BackupError> for CliError {

@@ -5,7 +5,9 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use pollster::block_on;
 use tenure::core::{Currency, Policy};
+use tenure::store::{KeptError, kept_policy};
 
 use crate::answer::{Answer, Format, print};
 use crate::args::{self, PolicyCommand};
@@ -13,6 +15,7 @@ use crate::command::Talk;
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::read_policy;
+use crate::source::open_existing;
 use crate::table::Table;
 
 /// Runs the command.
@@ -21,8 +24,11 @@ use crate::table::Table;
 /// Wrong usage or input; a file that exists already or cannot be written.
 pub fn run(args: &args::Policy, talk: Talk) -> Result<ExitCode, CliError> {
     match &args.command {
-        PolicyCommand::Show { policy } => {
-            let (policy, _) = read_policy("--policy ", policy)?;
+        PolicyCommand::Show { policy, store, name } => {
+            let policy = match store {
+                Some(store) => kept(store, name)?,
+                None => read_policy("--policy ", policy)?.0,
+            };
             print(&policy.to_commented(talk.language()))?;
         }
         PolicyCommand::Init { preset, file } => {
@@ -35,6 +41,14 @@ pub fn run(args: &args::Policy, talk: Talk) -> Result<ExitCode, CliError> {
         PolicyCommand::Currencies { format } => currencies(*format, talk)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The policy that is kept with what is live in a store.
+fn kept(store: &Path, name: &str) -> Result<Policy, CliError> {
+    let name = name.parse()?;
+    let store = open_existing(store)?;
+    let policy = block_on(kept_policy(&store, &name))?;
+    policy.ok_or_else(|| KeptError::NothingKept { name }.into())
 }
 
 fn write_new(file: &Path, text: &str) -> Result<(), CliError> {

@@ -1,4 +1,4 @@
-//! `tenure replay`: folds the whole log again and tells how long it took.
+//! `tenure replay`: folds the whole log again and tells how long it took. What engines keep is rebuilt by `rebuild.rs`.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use tenure::core::Timestamp;
 use tenure::core::fold::Projection;
 
 use crate::args;
-use crate::command::Talk;
+use crate::command::{Talk, rebuild};
 use crate::error::CliError;
 use crate::question::Question;
 use crate::table::Table;
@@ -19,6 +19,9 @@ use crate::table::Table;
 /// # Errors
 /// Wrong usage or input, or a failing store.
 pub fn run(args: &args::Replay, talk: Talk) -> Result<ExitCode, CliError> {
+    if args.rebuild || args.switch || args.rollback {
+        return rebuild::run(args, talk);
+    }
     let question = Question::open(&args.question)?;
     let machine = question.stages()?;
     let rfm = question.policy.rfm().map_err(CliError::input)?;

@@ -103,7 +103,8 @@ fn named<T: DeserializeOwned>(option: &str, name: &str) -> Result<T, CliError> {
     serde_json::from_value(name.into()).map_err(|error| CliError::input(format!("{option}: {error}")))
 }
 
-fn label(policy: &RfmPolicy, code: &str, talk: Talk) -> Cell {
+/// A segment for programs and for people.
+pub fn label(policy: &RfmPolicy, code: &str, talk: Talk) -> Cell {
     let known = segments(policy).into_iter().find(|segment| segment.code == code);
     let label = known
         .map_or_else(|| code.to_owned(), |Segment { en, zh_cn, .. }| talk.lang.pick(en, zh_cn).to_owned());

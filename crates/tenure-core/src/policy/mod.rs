@@ -175,9 +175,41 @@ impl Policy {
     /// # Laws
     /// Policies that decide alike have one hash, however they are written down.
     pub fn hash(&self) -> String {
+        blake3::hash(self.to_json().as_bytes()).to_hex().to_string()
+    }
+
+    /// The policy as canonical JSON with every default filled in: the text that [`Self::hash`] is of, and by which a policy
+    /// is kept beside what was made under it.
+    ///
+    /// # Laws
+    /// `Policy::from_json(&p.to_json()) == Ok(p)` for every policy that passes [`Self::check`].
+    pub fn to_json(&self) -> String {
         // Plain data always has a JSON form.
-        let text = serde_json::to_value(self).map(|value| json::canonical(&value)).unwrap_or_default();
-        blake3::hash(text.as_bytes()).to_hex().to_string()
+        serde_json::to_value(self).map(|value| json::canonical(&value)).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::to_json`] wrote. What people write is read by [`Self::parse`].
+    ///
+    /// # Errors
+    /// The first field that is wrong; the path is empty where the text is no JSON.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::Policy;
+    /// let retail = Policy::preset("retail").ok_or("no such preset")?;
+    /// assert_eq!(Policy::from_json(&retail.to_json())?, retail);
+    /// assert_eq!(&*Policy::from_json(r#"{"zone":"Mars"}"#).unwrap_err().path, "zone");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self, Unfit> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let policy: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| Unfit {
+            path: error.path().to_string().into(),
+            why: error.inner().to_string().into(),
+        })?;
+        reader.end().map_err(|error| Unfit { path: "".into(), why: error.to_string().into() })?;
+        policy.check()?;
+        Ok(policy)
     }
 
     /// The policy as TOML with every default filled in. What is not decided (no currency, no look-back window, no
@@ -296,6 +328,10 @@ mod tests {
             let policy = Policy::parse(text, "").unwrap();
             let written = policy.to_toml();
             assert_eq!(Policy::parse(&written, "").unwrap(), policy, "{written}");
+            assert_eq!(Policy::from_json(&policy.to_json()).unwrap(), policy, "{}", policy.to_json());
+        }
+        for preset in Policy::PRESETS.map(|name| Policy::preset(name).unwrap()) {
+            assert_eq!(Policy::from_json(&preset.to_json()).unwrap(), preset);
         }
         let written = Policy::default().to_toml();
         for default in [

@@ -39,6 +39,10 @@ pub enum EngineError {
         /// The last position of the log.
         head: Position,
     },
+    /// The engine keeps nothing, so there is nothing to rebuild. **What to do:** open it by
+    /// [`open_kept`](crate::Engine::open_kept).
+    #[error("the engine keeps nothing that could be rebuilt")]
+    NotKept,
     /// What the engine keeps cannot be gone on with. **What to do:** as [`KeptError`] says.
     #[error(transparent)]
     Kept(KeptError),
@@ -86,6 +90,7 @@ impl EngineError {
                 Some("the facts are safe: do not record them under other ids; refresh later")
             }
             Self::Checkpoint { .. } => Some("see whether this is the right store, or an old copy of it"),
+            Self::NotKept => Some("open it by open_kept, under a name"),
             Self::Rfm(error) => Some(error.hint()),
             Self::Stage { .. } => None,
         }

@@ -7,9 +7,9 @@
 use core::ops::ControlFlow;
 use std::sync::Arc;
 
-use tenure_core::Position;
 use tenure_core::fold::Projection;
 use tenure_core::log::{Append, Appended, Cut, KnownAt, Read};
+use tenure_core::{Policy, Position};
 
 use super::live::{Live, Passed, Standing, Taken};
 use super::outbox::Untold;
@@ -71,12 +71,13 @@ pub(super) struct Keeping {
 /// Opens the live generation of a name, or makes the first one of everything that the log holds.
 pub(super) async fn open<S: EventStore>(
     store: &S,
-    standing: &Standing,
+    (policy, standing): (&Policy, &Standing),
     keep: &Keep,
 ) -> Result<(Keeping, Live), KeptError> {
     if live_generation(store, &keep.name).await?.is_none() {
         // What happened before anybody kept anything is history: it is folded, and not told.
-        let first = Rebuild::begin(store, keep.name.clone(), Arc::clone(standing)).await?;
+        let (name, policy) = (keep.name.clone(), Some(policy.to_json()));
+        let first = Rebuild::begin_under(store, name, Arc::clone(standing), policy).await?;
         let mut first = first.on_unreadable(keep.on_unreadable);
         first.catch_up(|_| ControlFlow::Continue(())).await?;
         match first.switch().await {
@@ -93,6 +94,11 @@ pub(super) async fn open<S: EventStore>(
 }
 
 impl Keeping {
+    /// The number of the generation.
+    pub(super) const fn generation(&self) -> u32 {
+        self.kept.generation.number
+    }
+
     /// The transaction of a page, and the generation after it.
     fn page(&self, live: &Live, taken: &Taken) -> (Commit, Generation) {
         let upto = taken.states().scanned_to();

@@ -8,13 +8,16 @@
 
 mod change;
 mod changes;
+mod comparison;
 mod customer;
 mod due;
 mod error;
 mod keep;
 mod live;
 mod outbox;
+mod policy;
 mod population;
+mod rebuild;
 mod run;
 
 use core::fmt;
@@ -27,20 +30,24 @@ use serde::{Deserialize, Serialize};
 use tenure_core::fold::States;
 use tenure_core::log::{Append, Appended, Corrections, Cut, FactBlock, KnownAt, Read};
 use tenure_core::projection::rfm::Rfm;
-use tenure_core::projection::stage::{StageMachine, StageTail};
+use tenure_core::projection::stage::StageMachine;
 use tenure_core::{CustomerId, Policy, Position, Timestamp};
 
 pub use self::change::{Change, ChangeCause, Notice};
 pub use self::changes::{Changes, Told};
+pub use self::comparison::{Compared, Comparison, DifferingCustomer, FieldCount, KeptView, NextStage};
 pub use self::customer::{CustomerQuery, CustomerView};
 pub use self::error::EngineError;
 pub use self::keep::Keep;
 use self::keep::{Keeping, Step};
 use self::live::{Live, Standing, Taken};
 use self::outbox::Outbox;
+pub use self::policy::kept_policy;
+use self::policy::{policy_of, standing_under};
 pub use self::population::PopulationQuery;
+pub use self::rebuild::PolicyRebuild;
 pub use self::run::Run;
-use crate::kept::ProjectionName;
+use crate::kept::{KeptError, ProjectionName, live_generation};
 use crate::replay::{self, OnUnreadable, Parked, catch_up_to};
 use crate::{EventStore, StoreError, replay_serial};
 
@@ -187,7 +194,7 @@ impl<S: EventStore> Engine<S> {
     /// # Errors
     /// [`EngineError::Checkpoint`] if the log ends before it; else as [`open`](Self::open).
     pub async fn open_at(store: S, policy: Policy, checkpoint: Checkpoint) -> Result<Self, EngineError> {
-        let standing: Standing = Arc::new((StageTail::new(policy.stages()?), policy.rfm()?));
+        let standing = standing_under(&policy)?;
         let head = store.head().await?.position;
         let Checkpoint { position, advanced_to } = checkpoint;
         if position > head {
@@ -223,8 +230,8 @@ impl<S: EventStore> Engine<S> {
     ///
     /// # Errors
     /// [`EngineError::Policy`] without stages in the policy; [`KeptError::Fingerprint`](crate::KeptError::Fingerprint) in
-    /// [`EngineError::Kept`] if the states were made by another policy: [`Rebuild`](crate::Rebuild) them;
-    /// [`EngineError::Store`] if the store fails.
+    /// [`EngineError::Kept`] if the states were made by another policy: [`PolicyRebuild`] them, or [`reopen`](Self::reopen)
+    /// under the one that they were made by; [`EngineError::Store`] if the store fails.
     ///
     /// # Example
     /// ```
@@ -248,9 +255,18 @@ impl<S: EventStore> Engine<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn open_kept(store: S, policy: Policy, keep: Keep) -> Result<Self, EngineError> {
-        let standing: Standing = Arc::new((StageTail::new(policy.stages()?), policy.rfm()?));
-        let (keeping, live) = keep::open(&store, &standing, &keep).await?;
-        Ok(Self(Arc::new(Inner {
+        let standing = standing_under(&policy)?;
+        let kept = keep::open(&store, (&policy, &standing), &keep).await?;
+        Ok(Self::of_kept(store, (policy, standing), keep, kept))
+    }
+
+    fn of_kept(
+        store: S,
+        (policy, standing): (Policy, Standing),
+        keep: Keep,
+        (keeping, live): (Keeping, Live),
+    ) -> Self {
+        Self(Arc::new(Inner {
             store,
             policy,
             standing,
@@ -260,7 +276,58 @@ impl<S: EventStore> Engine<S> {
             on_unreadable: keep.on_unreadable,
             inline: keep.inline,
             kept_as: Some(keep.name),
-        })))
+        }))
+    }
+
+    /// Opens the engine that is kept under a name, by the policy that is kept with it: after a [switch](PolicyRebuild::switch)
+    /// this is the new one.
+    ///
+    /// # Errors
+    /// In [`EngineError::Kept`]: [`KeptError::NothingKept`](crate::KeptError::NothingKept) if nothing is,
+    /// [`NoPolicy`](crate::KeptError::NoPolicy) if that is not an engine's, and
+    /// [`PolicyUnfit`](crate::KeptError::PolicyUnfit) if the states were made by another policy than the one that is kept with
+    /// them. Else as [`open_kept`](Self::open_kept).
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::Arc;
+    /// use tenure_core::Policy;
+    /// use tenure_store::{Engine, EngineError, Keep, KeptError, MemoryStore};
+    /// # pollster::block_on(async {
+    /// let store = Arc::new(MemoryStore::new());
+    /// let none = Engine::reopen(store.clone(), Keep::under("lifecycle")?).await;
+    /// assert!(matches!(none, Err(EngineError::Kept(KeptError::NothingKept { .. }))));
+    /// let saas = Policy::preset("saas").ok_or("no such preset")?;
+    /// Engine::open_kept(store.clone(), saas.clone(), Keep::under("lifecycle")?).await?;
+    /// assert_eq!(*Engine::reopen(store, Keep::under("lifecycle")?).await?.policy(), saas);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn reopen(store: S, keep: Keep) -> Result<Self, EngineError> {
+        loop {
+            let live = live_generation(&store, &keep.name).await?;
+            let live = live.ok_or_else(|| KeptError::NothingKept { name: keep.name.clone() })?;
+            let (policy, standing) = policy_of(&store, &keep.name, &live).await?;
+            match keep::open(&store, (&policy, &standing), &keep).await {
+                Ok(kept) if kept.0.generation() == live.number => {
+                    return Ok(Self::of_kept(store, (policy, standing), keep, kept));
+                }
+                // Another generation has become the live one meanwhile, under a policy of its own.
+                Ok(_) | Err(KeptError::Fingerprint { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Begins to rebuild what this engine keeps, under another policy or the same: see [`PolicyRebuild`]. The engine works on
+    /// meanwhile. After the switch it is not the live one any more: whoever takes facts in by it is told so by
+    /// [`KeptError::Superseded`](crate::KeptError::Superseded), and [reopens](Self::reopen).
+    ///
+    /// # Errors
+    /// [`EngineError::NotKept`] if it keeps nothing; else as [`PolicyRebuild::begin`].
+    pub async fn rebuild(&self, policy: Policy) -> Result<PolicyRebuild<&S>, EngineError> {
+        let name = self.kept_as().ok_or(EngineError::NotKept)?.clone();
+        let keep = Keep { name, inline: self.0.inline, on_unreadable: self.0.on_unreadable };
+        PolicyRebuild::begin(self.store(), policy, keep).await
     }
 
     /// Records facts, all or none, and computes what follows from them. Durable, as far as the store promises, when the

@@ -19,14 +19,47 @@ pub enum KeptError {
         /// What it was to be called.
         name: String,
     },
-    /// The live states were made by another policy, or by another version of the projection. **What to do:**
+    /// The states were made by another policy, or by another version of the projection. **What to do:**
     /// [rebuild](super::Rebuild) them, or use the policy that they were made by.
-    #[error("the live generation {generation} of \"{name}\" was made by another policy")]
+    #[error("generation {generation} of \"{name}\" was made by another policy")]
     Fingerprint {
         /// Of which projection.
         name: ProjectionName,
-        /// The live generation.
+        /// The generation, most often the live one.
         generation: u32,
+    },
+    /// Nothing is kept under the name. **What to do:** see to the name, or [rebuild](super::Rebuild): that makes the
+    /// first generation.
+    #[error("nothing is kept under the name \"{name}\"")]
+    NothingKept {
+        /// The name.
+        name: ProjectionName,
+    },
+    /// No other generation was live before the one that is. **What to do:** nothing: there is no way back from the first.
+    #[error("no generation of \"{name}\" was live before the present one")]
+    NothingBefore {
+        /// Of which projection.
+        name: ProjectionName,
+    },
+    /// It is not written down by which policy a generation is made: the projection is no engine's. **What to do:** name the
+    /// policy, or [rebuild](super::Rebuild).
+    #[error("it is not kept by which policy generation {generation} of \"{name}\" was made")]
+    NoPolicy {
+        /// Of which projection.
+        name: ProjectionName,
+        /// Which generation.
+        generation: u32,
+    },
+    /// The policy that is kept with a generation is not the one that its states were made by, or is none. **What to do:**
+    /// [rebuild](super::Rebuild) under a policy of your own; find out who wrote to the store.
+    #[error("the policy kept with generation {generation} of \"{name}\" does not fit: {why}")]
+    PolicyUnfit {
+        /// Of which projection.
+        name: ProjectionName,
+        /// Which generation.
+        generation: u32,
+        /// What is wrong with it.
+        why: Box<str>,
     },
     /// Another generation became the live one. **What to do:** open the projection again, under its policy.
     #[error("generation {generation} of \"{name}\" is not the live one any more")]
@@ -95,6 +128,12 @@ impl KeptError {
                 Some("open the projection again, under the policy that is live now")
             }
             Self::Foreign { .. } => Some("find out who wrote to the store, or rebuild under another name"),
+            Self::NothingKept { .. } => Some("see to the name; a rebuild makes the first generation"),
+            Self::NothingBefore { .. } => Some("there is no way back from the first generation"),
+            Self::NoPolicy { .. } => Some("name the policy, or rebuild it"),
+            Self::PolicyUnfit { .. } => {
+                Some("rebuild it under a policy of your own, and find out who wrote to the store")
+            }
             Self::Held(_) => Some("wait until the lease ends, or leave the work to its holder"),
             Self::Overtaken { .. } => Some("try again, or let the writers rest for a moment"),
             Self::Stopped { .. } => None,

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! projection     name               -> the generation that is live
-//! generation     name, number       -> fingerprint, checkpoint, changes told
+//! generation     name, number       -> fingerprint, checkpoint, changes told, which was live before
+//! policy         name, number       -> by which policy it is made, as canonical JSON
 //! row/NAME/N     customer           -> state, last fact, external key
 //! parked/NAME    position           -> why a fact was left out
 //! change/NAME    number             -> a change to be told
@@ -61,6 +62,9 @@ pub struct Generation {
     pub checkpoint: Checkpoint,
     /// The number of the last change that was told under this name.
     pub changes: u64,
+    /// Which generation was live before this one; none if it is the first or never was live.
+    #[serde(default)]
+    pub before: Option<u32>,
 }
 
 impl Generation {
@@ -70,7 +74,7 @@ impl Generation {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        Self { number, fingerprint, checkpoint: Checkpoint::default(), changes: 0 }
+        Self { number, fingerprint, checkpoint: Checkpoint::default(), changes: 0, before: None }
     }
 
     pub(crate) fn is_of(&self, fingerprint: Fingerprint) -> bool {
@@ -91,7 +95,16 @@ impl ProjectionName {
     }
 
     pub(crate) fn generation(&self, number: u32) -> EntryKey {
-        EntryKey::new("generation", [self.generations().as_slice(), &number.to_be_bytes()].concat())
+        EntryKey::new("generation", self.numbered(number))
+    }
+
+    /// Where it is said by which policy a generation is made.
+    pub(crate) fn policy(&self, number: u32) -> EntryKey {
+        EntryKey::new("policy", self.numbered(number))
+    }
+
+    fn numbered(&self, number: u32) -> Vec<u8> {
+        [self.generations().as_slice(), &number.to_be_bytes()].concat()
     }
 
     /// What the keys of all generations begin with.

@@ -24,11 +24,12 @@ use tenure_core::log::{Corrections, Cut};
 use tenure_core::{CustomerId, Position};
 
 pub use self::error::KeptError;
-pub(crate) use self::generation::read as read_kept;
 pub use self::generation::{Generation, ProjectionName, generations, live_generation};
+pub(crate) use self::generation::{one as entry_of, read as read_kept};
 pub use self::lease::{Lease, LeaseHeld};
 pub use self::projector::Projector;
 pub(crate) use self::projector::new_facts;
+pub(crate) use self::rebuild::generation_before;
 pub use self::rebuild::{Rebuild, Switched, prune_generations};
 use crate::replay::{OnUnreadable, catch_up_to, correcting};
 use crate::{Commit, EventStore, StoreError};

@@ -58,6 +58,8 @@ pub struct Projector<S, P: Projection> {
     /// Facts that were left out and are not in the store's list yet.
     parked: Vec<Parked>,
     on_unreadable: OnUnreadable,
+    /// After how many facts to keep; none: as many as are worth it.
+    keep_every: Option<usize>,
     /// Whether only a live generation may be written on.
     is_live: bool,
 }
@@ -80,7 +82,8 @@ impl<S: EventStore, P: Projection + Clone> Projector<S, P> {
     ) -> Result<Self, KeptError> {
         let on_unreadable = OnUnreadable::default();
         let states = kept.load(&store, projection, on_unreadable).await?;
-        Ok(Self { store, kept, states, unsaved: BTreeSet::new(), parked: Vec::new(), on_unreadable, is_live })
+        let (unsaved, parked) = (BTreeSet::new(), Vec::new());
+        Ok(Self { store, kept, states, unsaved, parked, on_unreadable, keep_every: None, is_live })
     }
 
     /// What to do about facts that cannot be read.
@@ -89,9 +92,16 @@ impl<S: EventStore, P: Projection + Clone> Projector<S, P> {
         Self { on_unreadable, ..self }
     }
 
+    /// Keeps what became of the log after so many facts, at least 1: what is stopped goes on there. Without it: after 65,536
+    /// facts, or as many as there are customers if that is more.
+    #[must_use]
+    pub fn keep_every(self, facts: usize) -> Self {
+        Self { keep_every: Some(facts), ..self }
+    }
+
     /// Takes in what the log has gained, and keeps it. Gives where it ended.
     ///
-    /// `progress` is called after every page; [`ControlFlow::Break`] stops, and what is kept so far stays.
+    /// `progress` is called after every page and at the end; [`ControlFlow::Break`] stops, and what is kept so far stays.
     ///
     /// # Errors
     /// [`KeptError::Superseded`] if another generation is live; [`KeptError::Stopped`]; else the store's.
@@ -175,7 +185,7 @@ impl<S: EventStore, P: Projection + Clone> Projector<S, P> {
             self.states.absorb(&page, to);
             self.states.scanned(scan.at().min(to));
             taken += page.len();
-            if taken >= BATCH.max(self.states.len()) {
+            if taken >= self.keep_every.unwrap_or_else(|| BATCH.max(self.states.len())) {
                 self.keep().await?;
                 taken = 0;
             }
@@ -187,7 +197,11 @@ impl<S: EventStore, P: Projection + Clone> Projector<S, P> {
         }
         self.parked.append(&mut scan.parked);
         self.states.scanned(to);
-        self.keep().await
+        self.keep().await?;
+        // All of it is kept: there is nothing left to stop.
+        let at = self.states.scanned_to();
+        let _ = progress(Progress { position: at, head: to, refolded: 0, stale: 0 });
+        Ok(())
     }
 
     /// Folds again who has to be, and writes what changed with the checkpoint.

@@ -20,7 +20,7 @@ const REMOVED: usize = 4096;
 ///
 /// It is written beside the live one, so nobody sees it before it is [put in its place](Self::switch), in one transaction.
 /// What was built when it was interrupted is found again by its policy, and goes on. The generation that was live stays; to
-/// go back is to rebuild under its policy, which finds it, catches up what it has missed, and switches.
+/// [go back](Self::back) finds it, catches up what it has missed, and switches.
 ///
 /// # Laws
 /// At every moment one generation is live, whole. A change that the one before has told is not told again, and none is left
@@ -62,19 +62,37 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
     /// # Errors
     /// If the store fails.
     pub async fn begin(store: S, name: ProjectionName, projection: P) -> Result<Self, KeptError> {
+        Self::begin_under(store, name, projection, None).await
+    }
+
+    /// The same, with the policy written down beside the generation. Only a generation with the same one is gone on with.
+    pub(crate) async fn begin_under(
+        store: S,
+        name: ProjectionName,
+        projection: P,
+        policy: Option<String>,
+    ) -> Result<Self, KeptError> {
         let fingerprint = projection.fingerprint();
+        let policy = policy.map(String::into_bytes);
         loop {
             let all = generations(&store, &name).await?;
-            let live = live_generation(&store, &name).await?.map(|live| live.number);
-            let unfinished = all.iter().rev().find(|one| one.is_of(fingerprint) && Some(one.number) != live);
-            if let Some(generation) = unfinished {
-                let kept = Kept { name, generation: generation.clone() };
-                return Ok(Self { new: Projector::of(store, kept, projection, false).await? });
+            let live = generation::live_number(&store, &name).await?;
+            for generation in all.iter().rev() {
+                if generation.is_of(fingerprint)
+                    && Some(generation.number) != live
+                    && generation::one(&store, name.policy(generation.number)).await? == policy
+                {
+                    let kept = Kept { name, generation: generation.clone() };
+                    return Ok(Self { new: Projector::of(store, kept, projection, false).await? });
+                }
             }
             let next = all.last().map_or(1, |last| last.number.saturating_add(1));
             let kept = Kept { generation: Generation::new(next, fingerprint), name: name.clone() };
             let key = name.generation(next);
-            let create = Commit::new().expect(key.clone(), None).put(key, kept.generation.encode());
+            let mut create = Commit::new().expect(key.clone(), None).put(key, kept.generation.encode());
+            if let Some(policy) = &policy {
+                create = create.put(name.policy(next), policy.clone());
+            }
             match store.commit(create).await {
                 Ok(_) => return Ok(Self { new: Projector::of(store, kept, projection, false).await? }),
                 // Somebody else began one at the same time.
@@ -84,16 +102,54 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
         }
     }
 
+    /// Goes back to the generation that was live before the present one, under the projection that it was made by. It has
+    /// missed what came since: [`switch`](Self::switch) catches up with it. To go back twice is to be where one was.
+    ///
+    /// # Errors
+    /// [`KeptError::NothingKept`]; [`KeptError::NothingBefore`] of the first generation; [`KeptError::NoGeneration`] if that
+    /// one was [removed](prune_generations); [`KeptError::Fingerprint`] if it was made by another policy.
+    ///
+    /// # Example
+    /// ```
+    /// use core::ops::ControlFlow::Continue;
+    /// use tenure_core::projection::tags::Tags;
+    /// use tenure_store::{KeptError, MemoryStore, Projector, Rebuild};
+    /// # pollster::block_on(async {
+    /// let store = MemoryStore::new();
+    /// let name = || "tags".parse();
+    /// Projector::open(&store, name()?, Tags).await?.catch_up(|_| Continue(())).await?;
+    /// let back = Rebuild::back(&store, name()?, Tags).await;
+    /// assert!(matches!(back, Err(KeptError::NothingBefore { .. })));
+    /// Rebuild::begin(&store, name()?, Tags).await?.switch().await?;
+    /// let back = Rebuild::back(&store, name()?, Tags).await?.switch().await?;
+    /// assert_eq!((back.from, back.generation.number), (Some(2), 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn back(store: S, name: ProjectionName, projection: P) -> Result<Self, KeptError> {
+        let generation = generation_before(&store, &name).await?;
+        if !generation.is_of(projection.fingerprint()) {
+            return Err(KeptError::Fingerprint { name, generation: generation.number });
+        }
+        let kept = Kept { name, generation };
+        Ok(Self { new: Projector::of(store, kept, projection, false).await? })
+    }
+
     /// What to do about facts that cannot be read.
     #[must_use]
     pub fn on_unreadable(self, on_unreadable: OnUnreadable) -> Self {
         Self { new: self.new.on_unreadable(on_unreadable) }
     }
 
+    /// Keeps what was built after so many facts: as [`Projector::keep_every`].
+    #[must_use]
+    pub fn keep_every(self, facts: usize) -> Self {
+        Self { new: self.new.keep_every(facts) }
+    }
+
     /// Takes in the log as far as the live generation has, and keeps it now and then, so that it can be stopped at any
     /// moment and goes on there. Gives where it ended.
     ///
-    /// `progress` is called after every page with where it is and where it will end.
+    /// `progress` is called after every page, and at the end, with where it is and where it will end.
     ///
     /// # Errors
     /// [`KeptError::Stopped`]; else the store's.
@@ -102,6 +158,14 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
         progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Position, KeptError> {
         let to = self.target().await?.1;
+        self.catch_up_to(to, progress).await
+    }
+
+    pub(crate) async fn catch_up_to(
+        &mut self,
+        to: Position,
+        progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Position, KeptError> {
         self.new.catch_up_to(to, progress).await?;
         Ok(self.new.states().scanned_to())
     }
@@ -129,6 +193,7 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
             if let Some(live) = &live {
                 next.checkpoint = live.checkpoint;
                 next.changes = live.changes;
+                next.before = Some(live.number);
                 commit = commit.expect(name.generation(live.number), Some(live.encode()));
             }
             let from = live.map(|live| live.number);
@@ -154,6 +219,14 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
         self.new.states()
     }
 
+    pub(crate) const fn store(&self) -> &S {
+        self.new.store()
+    }
+
+    pub(crate) const fn name(&self) -> &ProjectionName {
+        &self.new.kept().name
+    }
+
     /// Which generation it is, and how far.
     pub const fn generation(&self) -> &Generation {
         self.new.generation()
@@ -163,6 +236,17 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
     pub fn into_projector(self) -> Projector<S, P> {
         self.new
     }
+}
+
+/// The generation that was live before the one that is.
+pub(crate) async fn generation_before<S: EventStore>(
+    store: &S,
+    name: &ProjectionName,
+) -> Result<Generation, KeptError> {
+    let live = live_generation(store, name).await?;
+    let live = live.ok_or_else(|| KeptError::NothingKept { name: name.clone() })?;
+    let before = live.before.ok_or_else(|| KeptError::NothingBefore { name: name.clone() })?;
+    generation::generation(store, name, before).await
 }
 
 /// Removes generations that are not live, all but the `keep` newest of them. Gives the numbers of those removed.
@@ -187,7 +271,11 @@ pub async fn prune_generations<S: EventStore>(
             });
             let done = page.len() < REMOVED;
             // The generation goes with its last rows, so that whoever reads it meanwhile finds out.
-            let removed = if done { removed.remove(name.generation(*number)) } else { removed };
+            let removed = if done {
+                removed.remove(name.generation(*number)).remove(name.policy(*number))
+            } else {
+                removed
+            };
             store.commit(removed.expect(name.live(), live.map(self::number))).await?;
             if done {
                 break;

@@ -11,7 +11,8 @@ use tenure_core::log::{Append, Cut, Expected, KnownAt};
 use tenure_core::{CustomerId, Duration, Event, EventId, EventView, Policy, Position, Timestamp};
 use tenure_store::{
     Around, Changes, Clock, Commit, Engine, EntryKey, EventStore, Keep, KeptError, Lease, Notice,
-    OnUnreadable, ProjectionName, Projector, Rebuild, live_generation, prune_generations, replay_serial,
+    OnUnreadable, PolicyRebuild, ProjectionName, Projector, Rebuild, live_generation, prune_generations,
+    replay_serial,
 };
 
 use super::facts::{customer, fact, facts, id, line, store_all};
@@ -400,7 +401,61 @@ pub fn r47_a_switch_is_atomic_and_can_be_taken_back(adapter: &dyn AnyAdapter) ->
     let gone = pollster::block_on(store.scan("row/seen/2", b"", None, 1))?;
     ensure!(gone.is_empty(), "rows of a removed generation stay");
     is_sound(&store, 1)?;
+    a_policy_and_its_states_belong_together(adapter)?;
     Ok(Verdict::Held)
+}
+
+/// Wherever the store fails while an engine's states are rebuilt under another policy: whoever opens them by the policy that is
+/// kept has the states of that policy, and nothing was told.
+fn a_policy_and_its_states_belong_together<A: Adapter>(adapter: &A) -> Result<(), Failure> {
+    let preset = |name| Policy::preset(name).ok_or("no such preset");
+    for when in [When::Before, When::After] {
+        for k in 0.. {
+            let store = Failing::new(fresh(adapter));
+            let before = pollster::block_on(async {
+                let keep = Keep::under("told")?;
+                let engine = Engine::open_kept(store.inner(), preset("retail")?, keep).await?;
+                for (batch, now) in purchases()? {
+                    engine.record(batch).await?;
+                    engine.advance(now).await?;
+                }
+                told(store.inner())
+            })?;
+            let policy = |inner: &A::Store| -> Result<String, Failure> {
+                let engine = pollster::block_on(Engine::reopen(inner, Keep::under("told")?))?;
+                ensure!(pollster::block_on(engine.refresh())?.is_empty(), "a switch is told");
+                let differing = pollster::block_on(engine.audit())?;
+                ensure!(differing.is_empty(), "states are not of the policy kept with them: {differing:?}");
+                same("told", &told(inner)?, &before)?;
+                Ok(engine.policy().name.clone())
+            };
+            store.fail(k, when);
+            let failed = rebuilt_under(&store, preset("saas")?).is_err();
+            store.quietly(|inner| -> Result<(), Failure> {
+                if policy(inner)? == "retail" {
+                    ensure!(failed, "a rebuild that went well was not switched to");
+                    rebuilt_under(inner, preset("saas")?)?;
+                }
+                same("policy", &policy(inner)?, &"saas".to_owned())
+            })?;
+            if !failed {
+                ensure!(k > 15, "no call of the store failed");
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rebuilt_under<S: EventStore>(store: &S, policy: Policy) -> Result<(), Failure> {
+    pollster::block_on(async {
+        let mut rebuild = PolicyRebuild::begin(store, policy, Keep::under("told")?).await?;
+        rebuild.catch_up(|_| Continue(())).await?;
+        let comparison = rebuild.compare(3).await?.ok_or("nothing is live")?;
+        same("customers compared", &comparison.customers, &3)?;
+        rebuild.switch().await?;
+        Ok(())
+    })
 }
 
 /// Whatever fails, and however often engines are opened again, two at a time, every change is told once.
