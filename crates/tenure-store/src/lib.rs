@@ -44,6 +44,8 @@ mod replay;
 pub mod row;
 pub mod seal;
 mod subscription;
+#[cfg(feature = "tracing")]
+mod traced;
 mod verify;
 
 pub use any::AnyStore;
@@ -52,8 +54,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use engine::{
     Advanced, Change, ChangeCause, Changes, Checkpoint, Compared, Comparison, CustomerQuery, CustomerView,
-    DifferingCustomer, Engine, EngineError, FieldCount, Keep, KeptView, NextStage, Notice, PolicyRebuild,
-    PopulationQuery, Recorded, Run, Told, kept_policy,
+    DifferingCustomer, Done, Engine, EngineError, FieldCount, Keep, KeptView, NextStage, Notice, Observer,
+    PolicyRebuild, PopulationQuery, Recorded, Run, Told, kept_policy,
 };
 pub use entry::{Commit, Committed, Entries, EntryKey};
 pub use error::{Location, Source, StoreError, Unreadable};
@@ -64,6 +66,8 @@ pub use kept::{
 pub use memory::MemoryStore;
 pub use replay::{OnUnreadable, Parked, Progress, ReplayError, catch_up, replay, replay_serial};
 pub use subscription::{Item, Subscription};
+#[cfg(feature = "tracing")]
+pub use traced::Traced;
 pub use verify::{Follower, Verified, VerifyError};
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ impl<S: EventStore> Inner<S> {
                     stored: appended.clone(),
                     source: Box::new(source.into()),
                 })?;
-                let untold = self.live_mut().adopt(taken.of_recorded(page.facts));
+                let untold = self.adopt(taken.of_recorded(page.facts));
                 self.outbox().put(untold);
                 Ok(Step::Kept(appended))
             }
@@ -239,7 +239,7 @@ impl<S: EventStore> Inner<S> {
             let (page, upto, _) = self.page(&up_to(at, position), position).await?;
             // A page that ends at the cut has looked through the log behind it, too.
             let taken = self.taken(page, upto.min(position), None).await?;
-            drop(self.live_mut().adopt(taken));
+            drop(self.adopt(taken));
         }
         if let Some(advanced_to) = advanced_to {
             let passed = self.live().due_changes(advanced_to);

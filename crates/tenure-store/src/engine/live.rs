@@ -73,7 +73,8 @@ impl Live {
         let mut aside = self.states.aside(&page);
         aside.states.absorb(&page, to);
         aside.states.scanned(to);
-        let mut taken = Taken { groups: Vec::new(), aside, untold: Vec::new(), page };
+        let refolded = aside.states.stale().len();
+        let mut taken = Taken { groups: Vec::new(), refolded, aside, untold: Vec::new(), page };
         taken.groups = taken.stale_groups(self);
         taken.in_order(self);
         taken
@@ -169,6 +170,8 @@ impl Passed {
 pub(super) struct Taken {
     /// Customers whose histories are needed, together where they are or were one person.
     pub groups: Vec<BTreeSet<CustomerId>>,
+    /// How many persons they are.
+    pub refolded: usize,
     aside: Aside<Standing>,
     untold: Vec<Untold>,
     page: FactBlock,

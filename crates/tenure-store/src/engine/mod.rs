@@ -14,6 +14,7 @@ mod due;
 mod error;
 mod keep;
 mod live;
+mod observer;
 mod outbox;
 mod policy;
 mod population;
@@ -41,7 +42,9 @@ pub use self::error::EngineError;
 pub use self::keep::Keep;
 use self::keep::{Keeping, Step};
 use self::live::{Live, Standing, Taken};
-use self::outbox::Outbox;
+use self::observer::Observed;
+pub use self::observer::{Done, Observer};
+use self::outbox::{Outbox, Untold};
 pub use self::policy::kept_policy;
 use self::policy::{policy_of, standing_under};
 pub use self::population::PopulationQuery;
@@ -115,6 +118,7 @@ struct Inner<S> {
     /// Whether facts are recorded together with what follows from them.
     inline: bool,
     kept_as: Option<ProjectionName>,
+    observed: Observed,
 }
 
 /// Up to where an engine has told of changes.
@@ -172,6 +176,17 @@ impl<S> Inner<S> {
         self.live.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Shows what a page does to everybody, and gives what is to be told of it.
+    fn adopt(&self, taken: Taken) -> Vec<Untold> {
+        let (facts, refolded) = (taken.page().len(), taken.refolded);
+        let mut live = self.live_mut();
+        let untold = live.adopt(taken);
+        let position = live.states.scanned_to();
+        drop(live);
+        self.observed.tell(&Done::TookIn { facts, refolded, changes: untold.len(), position });
+        untold
+    }
+
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,6 +232,7 @@ impl<S: EventStore> Engine<S> {
             on_unreadable: OnUnreadable::Stop,
             inline: false,
             kept_as: None,
+            observed: Observed::default(),
         })))
     }
 
@@ -276,6 +292,7 @@ impl<S: EventStore> Engine<S> {
             on_unreadable: keep.on_unreadable,
             inline: keep.inline,
             kept_as: Some(keep.name),
+            observed: Observed::default(),
         }))
     }
 
@@ -328,6 +345,33 @@ impl<S: EventStore> Engine<S> {
         let name = self.kept_as().ok_or(EngineError::NotKept)?.clone();
         let keep = Keep { name, inline: self.0.inline, on_unreadable: self.0.on_unreadable };
         PolicyRebuild::begin(self.store(), policy, keep).await
+    }
+
+    /// Has somebody told what this engine does from now on, in numbers. Gives false, and changes nothing, if somebody is
+    /// told already.
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
+    /// use tenure_store::{Done, Engine, MemoryStore};
+    /// # pollster::block_on(async {
+    /// let engine = Engine::open(MemoryStore::new(), Policy::preset("saas").ok_or("no such preset")?).await?;
+    /// let facts = Arc::new(AtomicUsize::new(0)); // or a counter of the library that you measure with
+    /// let counter = Arc::clone(&facts);
+    /// engine.observe(move |done: &Done| {
+    ///     if let Done::TookIn { facts, .. } = done {
+    ///         counter.fetch_add(*facts, Ordering::Relaxed);
+    ///     }
+    /// });
+    /// let ann = Customer::parse("ann", "app")?;
+    /// engine.record([Event::new(EventId::from_foreign("app", "1"), ann, Timestamp::MIN, CustomerEvent::SignedUp {})?]).await?;
+    /// assert_eq!(facts.load(Ordering::Relaxed), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn observe(&self, observer: impl Observer + 'static) -> bool {
+        self.0.observed.set(Box::new(observer))
     }
 
     /// Records facts, all or none, and computes what follows from them. Durable, as far as the store promises, when the
@@ -413,6 +457,7 @@ impl<S: EventStore> Engine<S> {
             }
         };
         let (untold, visited) = self.0.live_mut().pass(passed);
+        self.0.observed.tell(&Done::Passed { visited, changes: untold.len(), now });
         self.0.outbox().put(untold);
         drop(turn);
         Ok(Advanced { notices: self.0.outbox().take_rest(), visited })
@@ -506,8 +551,12 @@ impl<S: EventStore> Inner<S> {
             }
             let (page, upto, parked) = self.page(&Read::all().from(from), to).await?;
             let taken = self.taken(page, upto, None).await?;
+            let parked_at = parked.as_ref().map(|parked| parked.position);
             if let Step::Kept(()) = self.keep_page(turn, &taken, parked).await? {
-                let untold = self.live_mut().adopt(taken);
+                let untold = self.adopt(taken);
+                if let Some(position) = parked_at {
+                    self.observed.tell(&Done::Parked { position });
+                }
                 self.outbox().put(untold);
             }
         }

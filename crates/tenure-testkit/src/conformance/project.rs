@@ -10,7 +10,7 @@ use tenure_core::fold::{Fingerprint, Folded, Projection, States};
 use tenure_core::log::{Append, Cut, Expected, KnownAt};
 use tenure_core::{CustomerId, Duration, Event, EventId, EventView, Policy, Position, Timestamp};
 use tenure_store::{
-    Around, Changes, Clock, Commit, Engine, EntryKey, EventStore, Keep, KeptError, Lease, Notice,
+    AnyStore, Around, Changes, Clock, Commit, Engine, EntryKey, EventStore, Keep, KeptError, Lease, Notice,
     OnUnreadable, PolicyRebuild, ProjectionName, Projector, Rebuild, live_generation, prune_generations,
     replay_serial,
 };
@@ -407,7 +407,7 @@ pub fn r47_a_switch_is_atomic_and_can_be_taken_back(adapter: &dyn AnyAdapter) ->
 
 /// Wherever the store fails while an engine's states are rebuilt under another policy: whoever opens them by the policy that is
 /// kept has the states of that policy, and nothing was told.
-fn a_policy_and_its_states_belong_together<A: Adapter>(adapter: &A) -> Result<(), Failure> {
+fn a_policy_and_its_states_belong_together(adapter: &dyn AnyAdapter) -> Result<(), Failure> {
     let preset = |name| Policy::preset(name).ok_or("no such preset");
     for when in [When::Before, When::After] {
         for k in 0.. {
@@ -421,7 +421,7 @@ fn a_policy_and_its_states_belong_together<A: Adapter>(adapter: &A) -> Result<()
                 }
                 told(store.inner())
             })?;
-            let policy = |inner: &A::Store| -> Result<String, Failure> {
+            let policy = |inner: &AnyStore| -> Result<String, Failure> {
                 let engine = pollster::block_on(Engine::reopen(inner, Keep::under("told")?))?;
                 ensure!(pollster::block_on(engine.refresh())?.is_empty(), "a switch is told");
                 let differing = pollster::block_on(engine.audit())?;
