@@ -164,7 +164,9 @@ fn one_fact_a_commit(directory: &Path, full: &Path, history: &[Event]) {
     let history = history.get(..fact_rows.len()).unwrap();
     let fresh = |name: &str| -> Vec<_> {
         let paths: Vec<_> = (0..RUNS).map(|run| directory.join(format!("{name}-{run}.db"))).collect();
-        paths.iter().for_each(|path| drop(SqliteStore::open(path, Options::new()).unwrap()));
+        for path in &paths {
+            drop(SqliteStore::open(path, Options::new()).unwrap());
+        }
         paths
     };
     let each = |tasks: usize, path: &Path| {

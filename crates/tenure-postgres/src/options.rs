@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Options {
     pub(crate) schema: String,
     pub(crate) log: String,

@@ -167,13 +167,12 @@ impl Keys for KeyFile {
             let mut found = Vec::with_capacity(customers.len());
             for customer in customers {
                 let known = find.query_row([customer.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)));
-                let (id, key) = match known.optional().of(&self.name)? {
-                    Some((id, secret)) => (KeyId(id), Key::from_bytes(secret)),
-                    None => {
-                        let (id, key) = (KeyId::random()?, Key::random()?);
-                        make.execute((id.0, customer.as_bytes(), key.as_bytes())).of(&self.name)?;
-                        (id, key)
-                    }
+                let (id, key) = if let Some((id, secret)) = known.optional().of(&self.name)? {
+                    (KeyId(id), Key::from_bytes(secret))
+                } else {
+                    let (id, key) = (KeyId::random()?, Key::random()?);
+                    make.execute((id.0, customer.as_bytes(), key.as_bytes())).of(&self.name)?;
+                    (id, key)
                 };
                 found.push((id, key));
             }

@@ -1,7 +1,7 @@
 //! Keys, and who keeps them.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tenure_core::CustomerId;
@@ -143,7 +143,7 @@ struct Inner {
     keys: BTreeMap<KeyId, Option<Key>>,
     newest: BTreeMap<CustomerId, Vec<KeyId>>,
     marking: Option<Key>,
-    marks: BTreeMap<(Mark, CustomerId), ()>,
+    marks: BTreeSet<(Mark, CustomerId)>,
 }
 
 impl MemoryKeys {
@@ -165,14 +165,13 @@ impl Keys for MemoryKeys {
         let mut found = Vec::with_capacity(customers.len());
         for customer in customers {
             let ids = newest.entry(*customer).or_default();
-            let id = match ids.last() {
-                Some(id) => *id,
-                None => {
-                    let id = KeyId::random()?;
-                    keys.insert(id, Some(Key::random()?));
-                    ids.push(id);
-                    id
-                }
+            let id = if let Some(id) = ids.last() {
+                *id
+            } else {
+                let id = KeyId::random()?;
+                keys.insert(id, Some(Key::random()?));
+                ids.push(id);
+                id
             };
             // The newest key of a customer is never a destroyed one.
             found.extend(keys.get(&id).cloned().flatten().map(|key| (id, key)));
@@ -197,14 +196,14 @@ impl Keys for MemoryKeys {
     }
 
     async fn mark(&self, marks: &[(Mark, CustomerId)]) -> Result<(), StoreError> {
-        self.inner().marks.extend(marks.iter().map(|mark| (*mark, ())));
+        self.inner().marks.extend(marks);
         Ok(())
     }
 
     async fn marked(&self, mark: Mark) -> Result<Vec<CustomerId>, StoreError> {
         let inner = self.inner();
         let range = (mark, CustomerId::from_bytes([0; 16]))..=(mark, CustomerId::from_bytes([0xff; 16]));
-        Ok(inner.marks.range(range).map(|((_, customer), ())| *customer).collect())
+        Ok(inner.marks.range(range).map(|(_, customer)| *customer).collect())
     }
 
     async fn destroy(&self, customers: &[CustomerId]) -> Result<Destroyed, StoreError> {
@@ -216,7 +215,7 @@ impl Keys for MemoryKeys {
                 destroyed.keys += usize::from(keys.insert(id, None).flatten().is_some());
             }
             let before = marks.len();
-            marks.retain(|(_, of), ()| of != customer);
+            marks.retain(|(_, of)| of != customer);
             destroyed.marks += before - marks.len();
         }
         Ok(destroyed)
