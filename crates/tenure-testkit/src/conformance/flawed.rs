@@ -60,6 +60,10 @@ pub enum Flaw {
     PrefixIsForgotten,
     /// Each fact of a batch is committed alone.
     FactByFact,
+    /// A fact that happened before one that is stored already of the same customer is acknowledged and never seen again.
+    LateFactIsLost,
+    /// What was read of an entry once is trusted ever after, as a snapshot in a cache is that nobody looks after.
+    SnapshotIsTrusted,
 }
 
 impl Flaw {
@@ -86,6 +90,8 @@ impl Flaw {
         (Self::EntriesWithoutFacts, "entries_and_facts_are_written_together"),
         (Self::PrefixIsForgotten, "entries_are_scanned_in_the_order_of_bytes"),
         (Self::FactByFact, "r32_a_read_during_appends_is_a_prefix"),
+        (Self::LateFactIsLost, "r59_any_order_of_commits_folds_to_the_same"),
+        (Self::SnapshotIsTrusted, "r43_of_two_runners_one_keeps_each_step"),
     ];
 }
 
@@ -114,6 +120,8 @@ struct State {
     /// Positions that were consumed, as (first position behind the hole, size of all holes so far).
     holes: BTreeMap<Position, u64>,
     reads: usize,
+    /// Entries as they were read first.
+    remembered: BTreeMap<EntryKey, Vec<u8>>,
 }
 
 impl Adapter for Flaw {
@@ -191,6 +199,16 @@ impl Flawed {
                 fact.customer_key = log.key(fact.event.customer).map(CustomerKey::as_str);
                 bent.push(&fact);
                 continue;
+            }
+            if self.is(Flaw::LateFactIsLost) {
+                let log = self.inner.log();
+                let earlier = |other: &RecordedView<'_>| other.version < fact.version;
+                if log
+                    .stream(fact.event.customer)
+                    .any(|other| earlier(&other) && other.event.occurred_at > fact.event.occurred_at)
+                {
+                    continue;
+                }
             }
             bent.push(&fact);
         }
@@ -361,7 +379,18 @@ impl EventStore for Flawed {
     }
 
     async fn entries(&self, keys: &[EntryKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        self.inner.entries(keys).await
+        let mut entries = self.inner.entries(keys).await?;
+        if self.is(Flaw::SnapshotIsTrusted) {
+            let remembered = &mut self.state().remembered;
+            for (key, entry) in keys.iter().zip(&mut entries) {
+                if let Some(known) = remembered.get(key) {
+                    *entry = Some(known.clone());
+                } else if let Some(read) = entry {
+                    remembered.insert(key.clone(), read.clone());
+                }
+            }
+        }
+        Ok(entries)
     }
 
     async fn scan(
