@@ -65,7 +65,7 @@ fn a_whole_store_is_well_and_its_numbers_are_those_of_the_file() {
     let settings = &check(&checks, "settings")["values"];
     assert_eq!((&settings["journal_mode"], &settings["durability"]), (&json!("wal"), &json!("full")));
     assert_eq!(settings["pages"].as_u64().unwrap() * settings["page_size"].as_u64().unwrap(), bytes);
-    assert_eq!((&settings["format"], &settings["free_pages"]), (&json!(0), &json!(0)));
+    assert_eq!((&settings["format"], &settings["free_pages"]), (&json!(1), &json!(0)));
     assert_eq!(check(&checks, "size")["values"], json!({"main_bytes": bytes, "wal_bytes": 0}));
     let disk = &check(&checks, "disk")["values"];
     assert!(disk["free_bytes"].as_u64().unwrap() <= disk["all_bytes"].as_u64().unwrap(), "{disk}");
@@ -162,7 +162,7 @@ fn what_is_no_store_is_a_line_with_what_to_do_and_stays_as_it_was() {
         ("foreign.db", "a SQLite file of another application", "this one was not touched"),
         (
             "newer.db",
-            "newer.db has store format 99, this build reads 0",
+            "newer.db has store format 99, this build reads 1",
             "open it with the build that wrote it",
         ),
         ("start.db", "start.db is damaged: it ends within", "restore a backup"),

@@ -4,6 +4,8 @@ use std::fs;
 use std::thread;
 
 use serde_json::Value;
+use tenure::sqlite::{Options, SqliteStore};
+use tenure::store::seal::Erase;
 
 use crate::corpus::{Case, Expected, cases};
 use crate::{Place, Ran};
@@ -91,6 +93,12 @@ fn check(case: &Case) -> Result<(), String> {
     kept(case, &place, &summary).or_else(|why| wrong(&why, &ran))
 }
 
+/// A row that holds personal data is sealed in the quarantine.
+fn opened(place: &Place, sealed: &str) -> Vec<u8> {
+    let store = SqliteStore::open(place.path("s.db"), Options::new().existing()).unwrap();
+    pollster::block_on(store.open_beside(sealed)).unwrap().unwrap()
+}
+
 /// The quarantine file holds the bytes of every bad row, as they stand in the file.
 fn kept(case: &Case, place: &Place, summary: &Value) -> Result<(), String> {
     let lines = case.expected.iter().filter_map(|expected| match expected {
@@ -105,7 +113,7 @@ fn kept(case: &Case, place: &Place, summary: &Value) -> Result<(), String> {
         return Err(format!("lines of the quarantine, not {lines:?}"));
     }
     for record in records {
-        let row = record.row_bytes().unwrap();
+        let row = record.row_bytes().unwrap_or_else(|| opened(place, &record.bytes));
         let mut rest = &case.bytes[..];
         for _ in 1..record.line {
             let end = rest.iter().position(|byte| *byte == b'\n').unwrap();

@@ -66,7 +66,7 @@ fn a_file_that_is_no_store_is_not_touched() {
     for (file, code, fragment) in [
         ("text.db", 2, "text.db is not a tenure store"),
         ("none.db", 2, "none.db is not a tenure store: the file is empty"),
-        ("newer.db", 3, "newer.db has store format 99, this build reads 0"),
+        ("newer.db", 3, "newer.db has store format 99, this build reads 1"),
         ("half.db", 3, "half.db is damaged"),
         ("start.db", 3, "start.db is damaged"),
     ] {
