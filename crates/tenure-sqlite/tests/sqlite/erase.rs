@@ -31,6 +31,14 @@ fn read(store: &SqliteStore) -> Result<FactBlock, StoreError> {
     pollster::block_on(store.read(&Read::all())).map(|page| page.facts)
 }
 
+/// A fact with personal data of customer number `n`.
+fn named(n: u8) -> Event {
+    let attributes = [("name".to_owned(), format!("number {n}").into())].into_iter().collect();
+    let customer = Customer::parse(&format!("shop:c{n}"), "shop").unwrap();
+    let id = EventId::from_foreign("named", &n.to_string());
+    Event::new(id, customer, at(), CustomerEvent::ProfileUpdated { attributes }).unwrap()
+}
+
 /// Whether some bytes stand in any file of a directory.
 fn stands(directory: &Path, bytes: &[u8]) -> bool {
     let files = fs::read_dir(directory).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
@@ -79,6 +87,19 @@ fn no_file_ever_holds_plain_text_and_no_file_a_destroyed_key() {
         assert!(!stands(directory.path(), secret));
     }
     assert_eq!(canary_in(directory.path()), None);
+    // Of many as of one, also where their rows lie close together.
+    let store = open(&file);
+    append(&store, (0..200).map(named).collect()).unwrap();
+    let before = secrets(&keys);
+    for n in (0..200).filter(|n| n % 3 > 0) {
+        pollster::block_on(erase(&store, named(n).customer().id(), at())).unwrap();
+    }
+    let left = secrets(&keys);
+    assert_eq!((before.len(), left.len()), (201, 68));
+    drop(store);
+    for secret in before.iter().filter(|secret| !left.contains(secret)) {
+        assert!(!stands(directory.path(), secret));
+    }
     // A copy that was made before is of no more use.
     fs::copy(&keys, copies.path().join("copy.db-keys")).unwrap();
     let copy = read(&open(&copies.path().join("copy.db"))).unwrap();

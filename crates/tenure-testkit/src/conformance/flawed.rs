@@ -91,7 +91,7 @@ impl Flaw {
         (Self::PrefixIsForgotten, "entries_are_scanned_in_the_order_of_bytes"),
         (Self::FactByFact, "r32_a_read_during_appends_is_a_prefix"),
         (Self::LateFactIsLost, "r59_any_order_of_commits_folds_to_the_same"),
-        (Self::SnapshotIsTrusted, "r43_of_two_runners_one_keeps_each_step"),
+        (Self::SnapshotIsTrusted, "entries_are_compared_and_set"),
     ];
 }
 
