@@ -14,7 +14,7 @@ use tenure_core::Event;
 use tenure_core::log::Append;
 use tenure_sqlite::{Options, SqliteStore};
 use tenure_store::{EventStore, StoreError};
-use tenure_testkit::conformance::Failure;
+use tenure_testkit::Failure;
 use tenure_testkit::fault::{Subject, Workload, examine};
 
 const NOTE: (&str, &str) = ("note", "value");
