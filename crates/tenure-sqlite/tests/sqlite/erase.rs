@@ -209,6 +209,35 @@ fn a_file_of_something_else_in_the_place_of_the_keys_is_refused_and_left_alone()
     assert!(matches!(read(&open(&file)), Err(StoreError::Format { format: 9, known: 1, .. })));
 }
 
+/// Killed between the keys and the fact, however often before: done again, the fact is recorded.
+#[test]
+fn an_erasure_that_was_broken_off_is_recorded_by_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("shop.db"));
+    let asked = CustomerEvent::ErasureRequested {};
+    let customer = Customer::parse("shop:c1", "shop").unwrap();
+    let asked = Event::new(EventId::from_foreign("t", "asked"), customer.clone(), at(), asked).unwrap();
+    append(&store, vec![named(1), asked]).unwrap();
+    let recorded = || pollster::block_on(erase(&store, customer.id(), at())).unwrap().recorded.len();
+    pollster::block_on(store.destroy_keys(&[customer.id()])).unwrap();
+    assert_eq!(recorded(), 1, "what the customer asked for was not done yet");
+    assert_eq!(recorded(), 0, "recorded already");
+    let back = CustomerEvent::ProfileUpdated { attributes: [("a".into(), 1.into())].into_iter().collect() };
+    append(
+        &store,
+        vec![Event::new(EventId::from_foreign("t", "back"), customer.clone(), at(), back).unwrap()],
+    )
+    .unwrap();
+    pollster::block_on(store.destroy_keys(&[customer.id()])).unwrap();
+    let later = Timestamp::from_micros(at().as_micros() + 1).unwrap();
+    let again = pollster::block_on(erase(&store, customer.id(), later)).unwrap();
+    assert_eq!(
+        (again.destroyed.keys, again.recorded.len()),
+        (0, 1),
+        "who came back was erased without a record"
+    );
+}
+
 #[test]
 fn two_handles_seal_under_one_key() {
     let directory = tempfile::tempdir().unwrap();

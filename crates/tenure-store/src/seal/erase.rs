@@ -2,7 +2,7 @@
 
 use tenure_core::log::{Append, Corrections, KindSet, Read};
 use tenure_core::{
-    Customer, CustomerEvent, CustomerId, CustomerKey, Event, EventId, Kind, Timestamp, Version,
+    Context, Customer, CustomerEvent, CustomerId, CustomerKey, Event, EventId, Kind, Timestamp, Version,
 };
 
 use super::Sealed;
@@ -125,7 +125,7 @@ pub struct Erased {
 /// missing from now on, in every copy of the store. It cannot be undone, except by an old copy of the keys.
 ///
 /// The keys go first: if the process ends before the fact is recorded, do it again. Done again it destroys nothing, and
-/// records nothing where it is recorded already. What is recorded of the person later is sealed under a new key.
+/// records nothing where that is the last fact already. What is recorded of the person later is sealed under a new key.
 ///
 /// # Errors
 /// If keys or store fail; it may be done again.
@@ -154,16 +154,21 @@ pub async fn erase<S: Erase>(store: &S, customer: CustomerId, at: Timestamp) -> 
         }
         let id = EventId::from_foreign("tenure-erase", &format!("{member} {}", at.as_micros()));
         let fact = Event::new(id, known.customer, at, CustomerEvent::ErasureRequested {});
-        store.append(Append::new(vec![fact.map_err(StoreError::backend)?])).await?;
+        let context = Context { source: Some(SOURCE.into()), ..Context::default() };
+        let fact = fact.map_err(StoreError::backend)?.with_context(context);
+        store.append(Append::new(vec![fact])).await?;
         recorded.push(member);
     }
     Ok(Erased { customers, destroyed, recorded })
 }
 
+/// Where a recorded erasure comes from: one that was done, and not only asked for.
+const SOURCE: &str = "tenure-erase";
+
 /// What the stream of a customer says who is to be erased.
 struct Known {
     customer: Customer,
-    /// Whether an erasure is recorded.
+    /// Whether an erasure is recorded, and nothing after it.
     recorded: bool,
 }
 
@@ -172,10 +177,19 @@ async fn look(store: &impl EventStore, member: CustomerId) -> Result<Option<Know
     let mut known: Option<Known> = None;
     let mut after = Version(0);
     loop {
-        let page = store.read_stream(member, after, 4096).await?;
+        let page = match store.read_stream(member, after, 4096).await {
+            Ok(page) => page,
+            // A fact that cannot be read keeps nobody from being erased.
+            Err(StoreError::Undecodable { version, .. }) if version > after => {
+                after = version;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         for fact in page.facts.iter() {
             let known = known.get_or_insert_with(|| Known { customer: member.into(), recorded: false });
-            known.recorded |= fact.event.kind == Kind::ErasureRequested;
+            known.recorded = fact.event.kind == Kind::ErasureRequested
+                && fact.decode_context().source.as_deref() == Some(SOURCE);
             if let Some(Ok(key)) = fact.customer_key.map(str::parse::<CustomerKey>) {
                 known.customer = key.into();
             }

@@ -140,7 +140,15 @@ impl<S: EventStore, K: Keys> Sealed<S, K> {
             let limit = usize::try_from(last - first + 1).unwrap_or(usize::MAX);
             let mut read = Read::all().from(Position(first - 1)).limit(limit);
             while read.from.0 < last {
-                let page = self.store.read(&read).await?;
+                let page = match self.store.read(&read).await {
+                    Ok(page) => page,
+                    // One that lies in between and cannot be read is none of this append's.
+                    Err(StoreError::Undecodable { position, .. }) if !positions.contains(&position.0) => {
+                        read = read.from(position);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let wanted = page.facts.iter().filter(|fact| positions.contains(&fact.position.0));
                 let sealed: FactBlock = wanted.collect();
                 for (fact, personal) in sealed.iter().zip(self.unsealed(&sealed).await?) {
