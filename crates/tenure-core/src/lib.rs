@@ -33,6 +33,7 @@
 //! | [`projection`] | per customer: [`projection::stage`], [`projection::rfm`], [`projection::profile`], [`projection::tags`], [`projection::owner`], [`projection::identities`], [`projection::consent`] |
 //! | [`report`] | over customers: [`report::Report`], a commutative monoid |
 //! | [`policy`] | [`Policy`]: what a business decides, as TOML |
+//! | [`query`] | [`query::Query`]: funnels, retention, movement and other questions about behaviour |
 //!
 //! # What this crate does not do
 //!
@@ -50,6 +51,7 @@ pub mod text;
 pub mod near;
 pub mod id;
 pub mod time;
+mod local_clock;
 pub mod money;
 pub mod rates;
 pub mod json;
@@ -62,6 +64,7 @@ pub mod fold;
 pub mod projection;
 pub mod report;
 pub mod policy;
+pub mod query;
 
 pub use event::{
     By, Context, CustomerEvent, Event, EventView, FactError, FactKey, Kind, Line, LineError, Nps, OrderLine,

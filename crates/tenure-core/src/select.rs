@@ -31,15 +31,18 @@ use crate::time::Timestamp;
 /// assert!(serde_json::from_str::<Selector>(r#"{"event": []}"#).is_err()); // which facts?
 /// # Ok::<(), serde_json::Error>(())
 /// ```
+///
+/// Its leaves ask about the fact; those of a [query](crate::query) may ask about the customer as well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "RawSelector", into = "RawSelector")]
-pub struct Selector {
+#[serde(try_from = "RawSelector<L>", into = "RawSelector<L>")]
+#[serde(bound(serialize = "L: Clone + Serialize", deserialize = "L: Deserialize<'de>"))]
+pub struct Selector<L = Leaf> {
     /// Sorted, each once.
     names: Option<Vec<Box<str>>>,
-    leaves: Vec<Leaf>,
+    leaves: Vec<L>,
 }
 
-impl Selector {
+impl<L> Selector<L> {
     /// Any fact by the customer.
     pub const ANY: Self = Self { names: None, leaves: Vec::new() };
 
@@ -47,7 +50,7 @@ impl Selector {
     ///
     /// # Errors
     /// [`SelectError`] for an empty list of names or an empty name.
-    pub fn new(names: Option<Vec<Box<str>>>, leaves: Vec<Leaf>) -> Result<Self, SelectError> {
+    pub fn new(names: Option<Vec<Box<str>>>, leaves: Vec<L>) -> Result<Self, SelectError> {
         let names = names.map(|mut names| {
             names.sort_unstable();
             names.dedup();
@@ -71,8 +74,14 @@ impl Selector {
     }
 
     /// What must hold of a fact besides.
-    pub fn leaves(&self) -> &[Leaf] {
+    pub fn leaves(&self) -> &[L] {
         &self.leaves
+    }
+
+    /// The same names with other leaves.
+    #[must_use]
+    pub fn with_leaves<M>(&self, leaves: Vec<M>) -> Selector<M> {
+        Selector { names: self.names.clone(), leaves }
     }
 
     /// Whether facts of a kind can match, whatever they say.
@@ -85,7 +94,9 @@ impl Selector {
             }),
         }
     }
+}
 
+impl Selector {
     /// The selector made ready for many facts.
     pub fn compile(&self) -> Matcher {
         let mut kinds = KindSet::NONE;
@@ -108,7 +119,7 @@ impl Selector {
     }
 }
 
-impl core::fmt::Display for Selector {
+impl<L: core::fmt::Display> core::fmt::Display for Selector<L> {
     /// Names and leaves in short: `order_placed`, `order_placed|lesson where channel eq "web"`.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match &self.names {
@@ -122,78 +133,110 @@ impl core::fmt::Display for Selector {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// Names as they are written: one, or a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-enum RawNames {
+pub(crate) enum Names {
     One(Box<str>),
     Many(Vec<Box<str>>),
 }
 
+impl Names {
+    /// One name where there is one, else a list.
+    fn of(names: &[Box<str>]) -> Self {
+        match names {
+            [only] => Self::One(only.clone()),
+            many => Self::Many(many.into()),
+        }
+    }
+
+    fn into_list(self) -> Vec<Box<str>> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::Many(names) => names,
+        }
+    }
+}
+
+impl<L> Selector<L> {
+    /// From the fields as they are written.
+    pub(crate) fn of_fields(event: Option<Names>, leaves: Vec<L>) -> Result<Self, SelectError> {
+        Self::new(event.map(Names::into_list), leaves)
+    }
+
+    /// The fields as they are written.
+    pub(crate) fn into_fields(self) -> (Option<Names>, Vec<L>) {
+        (self.names.as_deref().map(Names::of), self.leaves)
+    }
+}
+
+/// Reads a table that may be written as a plain name. By hand, for an untagged enum would hide which field of the table
+/// is wrong.
+pub(crate) fn name_or_table<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + From<Names>,
+{
+    struct Either<T>(core::marker::PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de> + From<Names>> serde::de::Visitor<'de> for Either<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("a name, or a table with `event` and `where`")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<T, E> {
+            Ok(Names::One(name.into()).into())
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_any(Either(core::marker::PhantomData))
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawFields {
+#[serde(bound(serialize = "L: Serialize", deserialize = "L: Deserialize<'de>"))]
+struct Fields<L> {
     #[serde(default)]
-    event: Option<RawNames>,
-    #[serde(default, rename = "where")]
-    leaves: Vec<Leaf>,
+    event: Option<Names>,
+    #[serde(default = "Vec::new", rename = "where")]
+    leaves: Vec<L>,
+}
+
+impl<L> From<Names> for Fields<L> {
+    fn from(names: Names) -> Self {
+        Self { event: Some(names), leaves: Vec::new() }
+    }
 }
 
 /// A name, or a table of both fields.
-struct RawSelector(RawFields);
+#[derive(Serialize)]
+#[serde(transparent, bound(serialize = "L: Serialize"))]
+struct RawSelector<L>(Fields<L>);
 
-impl Serialize for RawSelector {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for RawSelector {
+impl<'de, L: Deserialize<'de>> Deserialize<'de> for RawSelector<L> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // By hand, for an untagged enum would hide which field of the table is wrong.
-        struct Either;
-
-        impl<'de> serde::de::Visitor<'de> for Either {
-            type Value = RawSelector;
-
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("a name, or a table with `event` and `where`")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<RawSelector, E> {
-                Ok(RawSelector(RawFields { event: Some(RawNames::One(name.into())), leaves: Vec::new() }))
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<RawSelector, A::Error> {
-                RawFields::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(RawSelector)
-            }
-        }
-
-        deserializer.deserialize_any(Either)
+        name_or_table(deserializer).map(Self)
     }
 }
 
-impl TryFrom<RawSelector> for Selector {
+impl<L> TryFrom<RawSelector<L>> for Selector<L> {
     type Error = SelectError;
 
-    fn try_from(raw: RawSelector) -> Result<Self, SelectError> {
-        let names = raw.0.event.map(|names| match names {
-            RawNames::One(name) => vec![name],
-            RawNames::Many(names) => names,
-        });
-        Self::new(names, raw.0.leaves)
+    fn try_from(raw: RawSelector<L>) -> Result<Self, SelectError> {
+        Self::of_fields(raw.0.event, raw.0.leaves)
     }
 }
 
-impl From<Selector> for RawSelector {
-    fn from(selector: Selector) -> Self {
-        let event = selector.names.map(|mut names| match (names.pop(), names.is_empty()) {
-            (Some(only), true) => RawNames::One(only),
-            (last, _) => {
-                names.extend(last);
-                RawNames::Many(names)
-            }
-        });
-        Self(RawFields { event, leaves: selector.leaves })
+impl<L> From<Selector<L>> for RawSelector<L> {
+    fn from(selector: Selector<L>) -> Self {
+        let (event, leaves) = selector.into_fields();
+        Self(Fields { event, leaves })
     }
 }
 

@@ -144,13 +144,19 @@ impl fmt::Debug for Timestamp {
 }
 
 /// A date and time of day without a zone, as a wall clock shows it. [`Zone::instant`] makes an instant of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct LocalTime {
     /// Microseconds since 1970-01-01T00:00:00 on the same wall clock.
     micros: i64,
 }
 
 impl LocalTime {
+    /// What a wall clock shows so many microseconds after its own 1970-01-01T00:00:00.
+    pub(crate) const fn from_micros(micros: i64) -> Self {
+        Self { micros }
+    }
+
     /// Midnight at the start of `date`.
     pub fn midnight(date: NaiveDate) -> Self {
         Self { micros: date.and_time(NaiveTime::MIN).and_utc().timestamp_micros() }
@@ -212,6 +218,29 @@ impl LocalTime {
         }
         let seconds = i64::from(hour * 3_600 + minute * 60 + second);
         Ok(Self { micros: Self::midnight(date).micros + seconds * MICROS_PER_SECOND + fraction })
+    }
+}
+
+impl TryFrom<String> for LocalTime {
+    type Error = TimeError;
+
+    fn try_from(text: String) -> Result<Self, TimeError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<LocalTime> for String {
+    fn from(local: LocalTime) -> Self {
+        local.to_string()
+    }
+}
+
+impl fmt::Display for LocalTime {
+    /// `2020-06-10T06:00:00`, with a fraction where there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let naive = DateTime::from_timestamp_micros(self.micros).unwrap_or_default().naive_utc();
+        // Debug is ISO 8601 here, and needs no feature.
+        write!(f, "{naive:?}")
     }
 }
 

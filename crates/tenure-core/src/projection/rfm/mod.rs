@@ -1,6 +1,5 @@
 //! RFM: how recently, how often and for how much a customer bought.
 
-mod local_days;
 mod policy;
 mod state;
 
@@ -13,11 +12,11 @@ pub use policy::{
 };
 pub use state::RfmState;
 
-use self::local_days::LocalDays;
 use self::state::{Kept, Part, Totals};
 use crate::event::{EventView, Kind};
 use crate::fold::{Fingerprint, Projection};
 use crate::json;
+use crate::local_clock::LocalClock;
 use crate::money::{Currency, MoneySum};
 use crate::rates::Rates;
 use crate::time::{Timestamp, Zone};
@@ -58,7 +57,7 @@ pub struct Rfm {
     zone: Zone,
     currency: Option<Currency>,
     rates: Rates,
-    days: LocalDays,
+    clock: LocalClock,
     hash: String,
     fingerprint: Fingerprint,
 }
@@ -81,7 +80,7 @@ impl Rfm {
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
         let RfmPolicy { lookback, frequency, .. } = &policy;
         let fingerprint = Fingerprint::of("rfm", 1, &(zone, currency, &rates, lookback, frequency));
-        Ok(Self { policy, zone, currency, rates, days: LocalDays::new(zone), hash, fingerprint })
+        Ok(Self { policy, zone, currency, rates, clock: LocalClock::new(zone), hash, fingerprint })
     }
 
     /// The policy.
@@ -114,7 +113,7 @@ impl Rfm {
         };
         let mut part = Part {
             at: fact.occurred_at.as_micros(),
-            day: if ordered { self.days.day(fact.occurred_at) } else { 0 },
+            day: if ordered { self.clock.day(fact.occurred_at) } else { 0 },
             orders: ordered.into(),
             without_amount: 0,
             missing_rate: 0,
@@ -126,7 +125,7 @@ impl Rfm {
             Some(amount) => {
                 let counted = match self.currency {
                     Some(to) if to != amount.currency => {
-                        self.rates.convert_on(amount, to, self.days.day(fact.occurred_at))
+                        self.rates.convert_on(amount, to, self.clock.day(fact.occurred_at))
                     }
                     _ => Ok(amount),
                 };
@@ -184,14 +183,14 @@ impl Projection for Rfm {
 
     fn view(&self, state: &RfmState, as_of: Timestamp) -> RfmView {
         match &state.0 {
-            Kept::All(totals) => RfmView::of(totals, self.days.day(as_of)),
+            Kept::All(totals) => RfmView::of(totals, self.clock.day(as_of)),
             Kept::Window(parts) => {
                 let opens = self.opens(as_of);
                 let mut totals = Totals::default();
                 for part in parts.iter().filter(|part| opens.is_none_or(|opens| part.at > opens)) {
                     totals.add(part, self.policy.frequency);
                 }
-                RfmView::of(&totals, self.days.day(as_of))
+                RfmView::of(&totals, self.clock.day(as_of))
             }
         }
     }
