@@ -8,6 +8,7 @@ use tenure::core::fold::{Fingerprint, Projection, States};
 use tenure::core::log::{Cut, KnownAt};
 use tenure::core::near::nearest;
 use tenure::core::projection::stage::StageMachine;
+use tenure::core::query::{Frame, Known};
 use tenure::core::{EventView, LocalTime, Policy, Timestamp, Zone};
 
 use crate::answer::Answer;
@@ -44,6 +45,36 @@ impl Question {
         let known_at = source.known_at(args.source.known_at.as_deref())?;
         let known_text = args.source.known_at.clone();
         Ok(Self { source, policy, asked, known_at, known_text, threads: args.source.threads })
+    }
+
+    /// The same question within what a query says of instants.
+    ///
+    /// # Errors
+    /// If command line and query both name an instant, and not the same one.
+    pub fn within(mut self, frame: &Frame) -> Result<Self, CliError> {
+        let twice = |what: &str, option: &str| {
+            CliError::input(format!("{option} and the query's {what} are not the same"))
+                .hint("give one of them")
+        };
+        if let Some(as_of) = frame.as_of {
+            if self.asked.is_some_and(|asked| asked != as_of) {
+                return Err(twice("as_of", "--as-of"));
+            }
+            self.asked = Some(as_of);
+        }
+        if let Some(known) = frame.known_at {
+            let (text, known_at) = match known {
+                Known::Position(position) => {
+                    (position.to_string(), self.source.known_at(Some(&position.to_string()))?)
+                }
+                Known::Instant(at) => (at.to_string(), KnownAt::Instant(at)),
+            };
+            if self.known_at != KnownAt::Latest && self.known_at != known_at {
+                return Err(twice("known_at", "--known-at"));
+            }
+            (self.known_at, self.known_text) = (known_at, Some(text));
+        }
+        Ok(self)
     }
 
     /// Which facts count.

@@ -20,7 +20,7 @@ pub struct Table {
 /// A column: how programs name it and how people do.
 #[derive(Clone, Debug)]
 struct Column {
-    name: &'static str,
+    name: Cow<'static, str>,
     label: String,
 }
 
@@ -39,6 +39,12 @@ pub enum Cell {
     Filled(f64),
     /// A share in `0.0..=1.0` that is not one of several parts of a whole; percent where people read it.
     Percent(f64),
+    /// A whole number, and how much of the longest bar its bar is.
+    Counted(u64, f64),
+    /// A share in `0.0..=1.0`; percent on a shade where people read it, and marked where it may still grow.
+    Shade(f64, bool),
+    /// A time that passed, in seconds; in the greatest fitting unit where people read it.
+    Elapsed(f64),
     /// An amount.
     Money(MoneySum),
     /// An instant; the date alone where people read it and it is a midnight in UTC.
@@ -86,7 +92,11 @@ impl Cell {
             Self::Text(text) | Self::Code(text, _) | Self::Id(text) => text.clone(),
             Self::At(at) => at.to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Share(share) | Self::Filled(share) | Self::Percent(share) => share.to_string(),
+            Self::Counted(number, _) => number.to_string(),
+            Self::Share(share) | Self::Filled(share) | Self::Percent(share) | Self::Shade(share, _) => {
+                share.to_string()
+            }
+            Self::Elapsed(seconds) => seconds.to_string(),
             Self::Money(sum) => amount(*sum),
             Self::Empty => String::new(),
         }
@@ -99,7 +109,11 @@ impl Cell {
             Self::Number(number) => {
                 i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
             }
-            Self::Share(share) | Self::Filled(share) | Self::Percent(share) => (*share).into(),
+            Self::Counted(number, _) => (*number).into(),
+            Self::Share(share) | Self::Filled(share) | Self::Percent(share) | Self::Shade(share, _) => {
+                (*share).into()
+            }
+            Self::Elapsed(seconds) => (*seconds).into(),
             Self::Money(money) => serde_json::to_value(money).unwrap_or_default(),
             Self::Empty => Value::Null,
         }
@@ -112,8 +126,13 @@ impl Cell {
             Self::At(at) => day_or_instant(*at),
             Self::Id(id) => short(id),
             Self::Number(number) => thousands(&number.to_string()),
+            Self::Counted(number, _) => thousands(&number.to_string()),
             Self::Share(share) | Self::Filled(share) => format!("{:5.1} %", share * 100.0),
             Self::Percent(share) => format!("{:.1} %", share * 100.0),
+            Self::Shade(share, open) => {
+                format!("{} {:.1}{}", shade(*share), share * 100.0, if *open { "…" } else { " " })
+            }
+            Self::Elapsed(seconds) => elapsed(*seconds),
             Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
             Self::Empty => String::new(),
         }
@@ -127,8 +146,16 @@ impl Cell {
 impl Table {
     /// An empty table.
     pub fn new(title: impl Into<String>, columns: &[(&'static str, &str)]) -> Self {
-        let columns = columns.iter().map(|(name, label)| Column { name, label: (*label).into() }).collect();
-        Self { title: title.into(), columns, rows: Vec::new() }
+        let columns =
+            columns.iter().map(|(name, label)| Column { name: (*name).into(), label: (*label).into() });
+        Self { title: title.into(), columns: columns.collect(), rows: Vec::new() }
+    }
+
+    /// The same with one more column, before it has rows.
+    #[must_use]
+    pub fn with_column(mut self, name: impl Into<String>, label: impl Into<String>) -> Self {
+        self.columns.push(Column { name: Cow::Owned(name.into()), label: label.into() });
+        self
     }
 
     /// Adds a row with a cell for every column.
@@ -195,7 +222,7 @@ impl Table {
     pub fn to_csv(&self) -> String {
         let line =
             |cells: Vec<String>| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n";
-        let mut text = line(self.columns.iter().map(|column| column.name.to_owned()).collect());
+        let mut text = line(self.columns.iter().map(|column| column.name.clone().into_owned()).collect());
         for row in &self.rows {
             text += &line(
                 row.iter()
@@ -218,7 +245,7 @@ impl Table {
                 .columns
                 .iter()
                 .zip(row)
-                .map(|(column, cell)| (column.name.to_owned(), cell.json()))
+                .map(|(column, cell)| (column.name.clone().into_owned(), cell.json()))
                 .collect();
             text += &Value::Object(object).to_string();
             text.push('\n');
@@ -249,7 +276,7 @@ fn share(cell: &Cell) -> Option<f64> {
 fn part(cell: &Cell, most: f64) -> Option<f64> {
     match cell {
         Cell::Share(share) if most > 0.0 => Some(share / most),
-        Cell::Share(share) | Cell::Filled(share) => Some(*share),
+        Cell::Share(share) | Cell::Filled(share) | Cell::Counted(_, share) => Some(*share),
         _ => None,
     }
 }
@@ -269,6 +296,25 @@ fn bar(part: f64, cells: usize) -> String {
     let eighths = (part.clamp(0.0, 1.0) * (8 * cells) as f64).round() as usize;
     let rest = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
     format!("{}{rest}", "█".repeat(eighths / 8))
+}
+
+/// A square, the darker the greater a share is; seen without colours, too.
+fn shade(share: f64) -> &'static str {
+    match share {
+        _ if share <= 0.0 => " ",
+        _ if share < 0.25 => "░",
+        _ if share < 0.5 => "▒",
+        _ if share < 0.75 => "▓",
+        _ => "█",
+    }
+}
+
+/// Seconds in the greatest unit of which there are at least two.
+fn elapsed(seconds: f64) -> String {
+    const UNITS: [(f64, &str); 3] = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min")];
+    let fitting = UNITS.iter().find(|(length, _)| seconds >= 2.0 * length);
+    fitting
+        .map_or_else(|| format!("{seconds:.1} s"), |(length, unit)| format!("{:.1} {unit}", seconds / length))
 }
 
 /// The digits of a decimal in groups of three.

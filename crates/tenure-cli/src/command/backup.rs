@@ -60,8 +60,10 @@ pub fn run(args: &args::Backup, talk: Talk) -> Result<ExitCode, CliError> {
             Answer::of_table(table).print(format)?;
         }
     }
-    if store.has_keys() && !keys {
-        talk.say(w.backup_no_keys);
+    match (store.has_keys(), keys, &args.keys) {
+        (true, false, _) => talk.say(w.backup_no_keys),
+        (false, _, Some(_)) => talk.say(w.backup_nothing_sealed),
+        _ => {}
     }
     talk.say(&fill(w.backup_next, &[&file]));
     Ok(ExitCode::SUCCESS)

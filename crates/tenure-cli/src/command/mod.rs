@@ -7,6 +7,7 @@ pub mod erase;
 pub mod import;
 pub mod log;
 pub mod quarantine;
+pub mod query;
 pub mod rebuild;
 pub mod replay;
 pub mod report;

@@ -108,6 +108,10 @@ impl<S: EventStore, K: Keys> Sealed<S, K> {
         let customers: Vec<_> = customers.into_iter().collect();
         self.mark_identities(new()).await?;
         let keys = if customers.is_empty() { Vec::new() } else { self.keys.keys_of(&customers).await? };
+        if keys.len() != customers.len() {
+            let why = format!("{} keys for {} customers: nothing was written", keys.len(), customers.len());
+            return Err(StoreError::backend(why));
+        }
         let keys: BTreeMap<_, _> = customers.into_iter().zip(keys).collect();
         Ok(append.map(|event| {
             if let Some(stored) = stored.get(&event.id()) {
@@ -120,7 +124,7 @@ impl<S: EventStore, K: Keys> Sealed<S, K> {
                     let text = cipher::seal(event.id(), &personal, *id, key);
                     event.sealed(&personal, &text)
                 }
-                // A key was asked for each customer; without one nothing of the fact may be stored.
+                // There is a key for each customer.
                 None => event.sealed(&personal, ""),
             }
         }))
