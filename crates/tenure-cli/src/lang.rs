@@ -282,7 +282,7 @@ words! {
     repeated: "Bought again", "再次购买";
     until_next: "Time until the next purchase", "距下次购买的时间";
     between: "Between", "区间";
-    not_yet: "Not yet", "尚未";
+    censored: "Not yet", "尚未";
     first_to_second: "first and second", "首次至第二次";
     nth_to_next: "n-th and next", "第 n 次至下一次";
     path: "Path", "路径";

@@ -111,7 +111,7 @@ pub enum Broken<A> {
 }
 
 impl<C: Course> Asked<C> {
-    /// A query made ready.
+    /// A query made ready; `as_of` of the view must not be earlier than its facts.
     pub(super) fn new(
         course: C,
         query: &Query,
@@ -380,11 +380,10 @@ impl<C: Course> Report for AskedReport<'_, C> {
             }
         }
         if self.asked.breakdown.is_some() {
-            let finish = |(value, sum)| (value, course.finish(sum, self.as_of));
+            let finish = |(value, sum)| (value, course.finish(sum));
             Broken::ByValue { by_value: acc.by_value.into_iter().map(finish).collect() }
         } else {
-            let sum = acc.by_value.into_values().next().unwrap_or_default();
-            Broken::Whole(course.finish(sum, self.as_of))
+            Broken::Whole(course.finish(acc.by_value.into_values().next().unwrap_or_default()))
         }
     }
 }

@@ -128,7 +128,7 @@ impl Buckets {
     }
 }
 
-/// The buckets of a range: from that of `from` to that of the last instant before `to`, and none later than `as_of`.
+/// The buckets of a range: from that of `from` to that of the last instant before `to`, or of `as_of`.
 ///
 /// A bound inside a bucket is rounded down to its start, so the first bucket is whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,8 +136,9 @@ pub struct Span {
     buckets: Buckets,
     /// The first one; none where the first fact decides.
     first: Option<i64>,
-    /// The one behind the last; none where `as_of` decides.
-    end: Option<i64>,
+    /// The one behind the last.
+    end: i64,
+    as_of: Timestamp,
 }
 
 impl Span {
@@ -145,11 +146,13 @@ impl Span {
     ///
     /// # Errors
     /// [`QueryError`] for a bound that is no instant.
-    pub fn new(buckets: Buckets, frame: &Frame) -> Result<Self, QueryError> {
+    pub fn new(buckets: Buckets, frame: &Frame, as_of: Timestamp) -> Result<Self, QueryError> {
         let range = frame.range().map_err(|error| QueryError::new("from", error.to_string()))?;
         let first = frame.from.map(|_| buckets.number(range.from));
-        let end = range.to.map(|to| buckets.number(to));
-        Ok(Self { buckets, first, end })
+        let now = buckets.number(as_of) + 1;
+        // What is later than `as_of` is not known, and not shown.
+        let end = range.to.map_or(now, |to| buckets.number(to).min(now));
+        Ok(Self { buckets, first, end, as_of })
     }
 
     /// The buckets.
@@ -157,21 +160,19 @@ impl Span {
         &self.buckets
     }
 
-    /// Whether a bucket is in range, as far as the range itself says.
+    /// Whether a bucket is in range.
     pub fn holds(&self, number: i64) -> bool {
-        self.first.is_none_or(|first| first <= number) && self.end.is_none_or(|end| number < end)
-    }
-
-    /// The one behind the last bucket that has begun at `as_of`: what is later is not known, and not shown.
-    pub fn end(&self, as_of: Timestamp) -> i64 {
-        let now = self.buckets.number(as_of) + 1;
-        self.end.map_or(now, |end| end.min(now))
+        self.first.is_none_or(|first| first <= number) && number < self.end
     }
 
     /// The numbers of the buckets. Without `from` they begin with the first one that has something.
-    pub fn numbers(&self, first: Option<i64>, as_of: Timestamp) -> core::ops::Range<i64> {
-        let end = self.end(as_of);
-        self.first.or(first).unwrap_or(end)..end
+    pub fn numbers(&self, first: Option<i64>) -> core::ops::Range<i64> {
+        self.first.or(first).unwrap_or(self.end)..self.end
+    }
+
+    /// Whether a bucket is over at `as_of`.
+    pub fn is_over(&self, number: i64) -> bool {
+        self.buckets.is_over(number, self.as_of)
     }
 }
 

@@ -51,8 +51,8 @@ pub trait Course: Clone + core::fmt::Debug + Send + Sync {
     /// Adds another sum.
     fn merge(&self, into: &mut Self::Sum, other: Self::Sum);
 
-    /// What the sum means, as of the instant of its outcomes.
-    fn finish(&self, sum: Self::Sum, as_of: Timestamp) -> Self::Answer;
+    /// What the sum means.
+    fn finish(&self, sum: Self::Sum) -> Self::Answer;
 
     /// What a kept state depends on.
     fn fingerprint(&self) -> Fingerprint;

@@ -117,11 +117,15 @@ pub struct LifecycleAnswer {
 }
 
 impl Query {
-    /// A question about movement made ready; none for another kind.
+    /// A question about movement made ready, as of an instant; none for another kind.
     ///
     /// # Errors
     /// [`QueryError`] for a breakdown that the terms cannot give.
-    pub fn lifecycle(&self, terms: &Terms) -> Result<Option<Asked<LifecycleCourse>>, QueryError> {
+    pub fn lifecycle(
+        &self,
+        terms: &Terms,
+        as_of: Timestamp,
+    ) -> Result<Option<Asked<LifecycleCourse>>, QueryError> {
         let super::Ask::Lifecycle(ask) = &self.ask else { return Ok(None) };
         let births = [Kind::LeadCaptured, Kind::SignedUp, Kind::ProfileUpdated];
         let births = births.map(|kind| kind.name().into()).to_vec();
@@ -132,7 +136,7 @@ impl Query {
             NewBasis::ProfileCreated => vec![&ask.activity, &births],
         };
         let buckets = Buckets::new(ask.period, ask.week_start, self.frame.zone());
-        let course = LifecycleCourse { span: Span::new(buckets, &self.frame)?, basis: ask.new_basis };
+        let course = LifecycleCourse { span: Span::new(buckets, &self.frame, as_of)?, basis: ask.new_basis };
         Asked::new(course, self, terms, &selectors, Besides::None, ask.breakdown.as_ref(), &ask.count_by)
             .map(Some)
     }
@@ -162,7 +166,7 @@ impl Course for LifecycleCourse {
         }
     }
 
-    fn outcome(&self, state: &LifecycleState, _: &Words, as_of: Timestamp) -> Option<Self::Outcome> {
+    fn outcome(&self, state: &LifecycleState, _: &Words, _: Timestamp) -> Option<Self::Outcome> {
         let mut moves = Vec::new();
         let mut before = None;
         for (place, bucket) in state.active.iter().copied().enumerate() {
@@ -177,8 +181,7 @@ impl Course for LifecycleCourse {
             }
             before = Some(bucket);
         }
-        let end = self.span.end(as_of);
-        moves.retain(|(bucket, _)| self.span.holds(*bucket) && *bucket < end);
+        moves.retain(|(bucket, _)| self.span.holds(*bucket));
         (!moves.is_empty()).then_some(moves)
     }
 
@@ -197,15 +200,15 @@ impl Course for LifecycleCourse {
         }
     }
 
-    fn finish(&self, sum: Self::Sum, as_of: Timestamp) -> LifecycleAnswer {
-        let numbers: Vec<i64> = self.span.numbers(sum.keys().next().copied(), as_of).collect();
+    fn finish(&self, sum: Self::Sum) -> LifecycleAnswer {
+        let numbers: Vec<i64> = self.span.numbers(sum.keys().next().copied()).collect();
         let column = |movement: Movement| {
             let count = |number| sum.get(number).and_then(|counts| counts.get(movement as usize)).copied();
             numbers.iter().map(|number| count(number).unwrap_or(0)).collect()
         };
         LifecycleAnswer {
             buckets: numbers.iter().map(|number| self.span.buckets().name(*number)).collect(),
-            complete: numbers.iter().map(|number| self.span.buckets().is_over(*number, as_of)).collect(),
+            complete: numbers.iter().map(|number| self.span.is_over(*number)).collect(),
             new_basis: self.basis,
             new: column(Movement::New),
             returning: column(Movement::Returning),
@@ -240,7 +243,7 @@ mod tests {
         }
         let query = Query::parse(r#"{"kind": "lifecycle", "activity": "order_placed"}"#).unwrap();
         let as_of = Timestamp::parse("2024-05-06T23:59:59.999999Z").unwrap();
-        let asked = query.lifecycle(&Terms::default()).unwrap().unwrap();
+        let asked = query.lifecycle(&Terms::default(), as_of).unwrap().unwrap();
         let states = States::of_log(&asked, query.frame.cut(), &log);
         let report = asked.report(as_of);
         let answer = report.finish(add_all(&report, &states, as_of));

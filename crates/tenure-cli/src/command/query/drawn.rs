@@ -404,7 +404,7 @@ fn repurchase(parts: &Parts<'_>, talk: Talk) -> Drawn {
         ("count", w.customers),
         ("median_seconds", w.median),
         ("p90_seconds", w.p90),
-        ("censored", w.not_yet),
+        ("censored", w.censored),
     ];
     let mut waits = broken(w.until_next, parts, &times, talk);
     for (value, part) in parts {
