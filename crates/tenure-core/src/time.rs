@@ -295,6 +295,12 @@ impl Duration {
         self.0
     }
 
+    /// The length in seconds. Exact up to 285 years.
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years fit into the 53 bits of a float")]
+    pub const fn as_seconds(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
     /// The length in whole days of 86,400 seconds, rounded down.
     pub const fn as_days(self) -> i64 {
         self.0 / MICROS_PER_DAY

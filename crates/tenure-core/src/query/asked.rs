@@ -8,7 +8,7 @@ use super::breakdown::{Attribution, Breakdown, BreakdownScope, CountBy};
 use super::course::Course;
 use super::frame::{Frame, Range};
 use super::lens::{Besides, Glance, Lens, Word, Words};
-use super::selector::Selector;
+use super::selector::{Filter, Selector};
 use super::standing::{Standing, StandingState, Terms};
 use super::{Query, QueryError};
 use crate::event::EventView;
@@ -145,6 +145,16 @@ impl<C: Course> Asked<C> {
     /// The same, where each fact has its name with it.
     pub(super) fn with_names(self) -> Self {
         Self { lens: self.lens.with_names(), ..self }
+    }
+
+    /// The same, where each fact has a bit for each of these filters that it passes, above those of the selectors.
+    pub(super) fn with_filters(self, filters: &[&Filter], terms: &Terms) -> Result<Self, QueryError> {
+        let lens = self.lens.with_filters(filters);
+        let scope = self.breakdown.as_ref().map(|by| by.scope);
+        let standing = Standing::new(lens.asks_customer(), scope, terms)?;
+        let of_standing = standing.as_ref().map_or(Fingerprint([0; 32]), Standing::fingerprint);
+        let fingerprint = Fingerprint::of("query", 1, &(self.fingerprint.0, of_standing.0));
+        Ok(Self { lens, standing, fingerprint, ..self })
     }
 
     /// How one history is walked through.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::QueryError;
+
 /// By what an answer is broken down: one answer for each value.
 ///
 /// A missing value and null are `""`; 0 is `"0"`, which is not missing. A text stands as it is, anything else as its
@@ -77,4 +79,46 @@ pub enum CountBy {
     Property(Box<str>),
     /// Customers, whose facts must agree in a property through all steps. Facts without it are left out.
     CustomerAnd(Box<str>),
+}
+
+/// Whether a kind of query that has no steps can be broken down and counted so.
+pub(super) fn check_without_steps(
+    breakdown: Option<&Breakdown>,
+    count_by: &CountBy,
+) -> Result<(), QueryError> {
+    if let CountBy::CustomerAnd(property) = count_by {
+        let why =
+            format!("\"{property}\": it is for funnels alone, whose steps must agree; write {{\"property\": ...}}");
+        return Err(QueryError::new("count_by.customer_and", why));
+    }
+    let Some(by) = breakdown else { return Ok(()) };
+    if by.attribution == Attribution::Step {
+        let why = "step: it is for funnels alone; write first_touch, last_touch or all_events";
+        return Err(QueryError::new("breakdown.attribution", why));
+    }
+    if let Some(step) = by.step {
+        return Err(QueryError::new("breakdown.step", format!("{step}: it is for funnels alone")));
+    }
+    by.check()
+}
+
+impl Breakdown {
+    /// Whether there is a property where the scope needs one.
+    fn check(&self) -> Result<(), QueryError> {
+        let needs = match self.scope {
+            BreakdownScope::Fact | BreakdownScope::Customer | BreakdownScope::Tag => true,
+            BreakdownScope::Owner | BreakdownScope::Stage | BreakdownScope::Segment => false,
+        };
+        match &self.property {
+            None if needs => {
+                let why = "missing: the name of the property (or tag) whose values part the answer";
+                Err(QueryError::new("breakdown.property", why))
+            }
+            Some(name) if !needs => {
+                let why = format!("\"{name}\": owner, stage and segment have one value alone; leave it out");
+                Err(QueryError::new("breakdown.property", why))
+            }
+            _ => Ok(()),
+        }
+    }
 }

@@ -80,6 +80,11 @@ impl Buckets {
         }
     }
 
+    /// Whose days and hours they are.
+    pub const fn zone(&self) -> Zone {
+        self.clock.zone()
+    }
+
     const fn days_of_the_week_before(&self) -> i64 {
         match self.week_start {
             WeekStart::Monday => 3,
@@ -138,6 +143,8 @@ pub struct Span {
     first: Option<i64>,
     /// The one behind the last.
     end: i64,
+    /// The first one that is not over at `as_of`.
+    open: i64,
     as_of: Timestamp,
 }
 
@@ -149,15 +156,31 @@ impl Span {
     pub fn new(buckets: Buckets, frame: &Frame, as_of: Timestamp) -> Result<Self, QueryError> {
         let range = frame.range().map_err(|error| QueryError::new("from", error.to_string()))?;
         let first = frame.from.map(|_| buckets.number(range.from));
-        let now = buckets.number(as_of) + 1;
+        let now = buckets.number(as_of);
         // What is later than `as_of` is not known, and not shown.
-        let end = range.to.map_or(now, |to| buckets.number(to).min(now));
-        Ok(Self { buckets, first, end, as_of })
+        let end = range.to.map_or(now + 1, |to| buckets.number(to).min(now + 1));
+        let open = now + i64::from(buckets.is_over(now, as_of));
+        Ok(Self { buckets, first, end, open, as_of })
     }
 
     /// The buckets.
     pub const fn buckets(&self) -> &Buckets {
         &self.buckets
+    }
+
+    /// The first one, where the range has a bound.
+    pub const fn first(&self) -> Option<i64> {
+        self.first
+    }
+
+    /// The one behind the last.
+    pub const fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// What is later is not known.
+    pub const fn as_of(&self) -> Timestamp {
+        self.as_of
     }
 
     /// Whether a bucket is in range.
@@ -171,8 +194,8 @@ impl Span {
     }
 
     /// Whether a bucket is over at `as_of`.
-    pub fn is_over(&self, number: i64) -> bool {
-        self.buckets.is_over(number, self.as_of)
+    pub const fn is_over(&self, number: i64) -> bool {
+        number < self.open
     }
 }
 

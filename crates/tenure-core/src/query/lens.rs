@@ -1,10 +1,10 @@
 //! One fact as a query sees it: which selectors it meets, and the few values of it that the query asks for.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::breakdown::{Breakdown, BreakdownScope};
-use super::selector::{Filter, Scope, Selector};
+use super::selector::{Filter, Scope, Selector, Where};
 use super::standing::text_of;
 use crate::event::{By, EventView, Kind, KindSet};
 use crate::id::EventId;
@@ -90,6 +90,10 @@ pub(super) struct Lens {
     besides: Besides,
     selectors: Vec<Sight>,
     filter: Sieve,
+    /// Filters that keep nothing out: each has a bit, above those of the selectors.
+    more: Vec<Sieve>,
+    /// How many tests of facts have a bit.
+    tests: u32,
     /// The property of the fact that the answer is broken down by.
     value: Option<Box<str>>,
     key: Option<Box<str>>,
@@ -105,7 +109,7 @@ struct Sight {
 
 /// A filter, made ready.
 #[derive(Clone, Debug)]
-enum Sieve {
+pub(super) enum Sieve {
     All(Vec<Sieve>),
     Any(Vec<Sieve>),
     /// A test of the fact, with its bit.
@@ -115,7 +119,7 @@ enum Sieve {
 
 impl Sieve {
     /// Tests beyond the 64th have no bit of their own: see [`Filter::MOST_TESTS`].
-    fn new(filter: &Filter, next: &mut u32) -> Self {
+    pub(super) fn new(filter: &Filter, next: &mut u32) -> Self {
         match filter {
             Filter::All(all) => Self::All(all.iter().map(|filter| Self::new(filter, next)).collect()),
             Filter::Any(any) => Self::Any(any.iter().map(|filter| Self::new(filter, next)).collect()),
@@ -148,6 +152,11 @@ impl Sieve {
             Self::Fact(leaf, bit) => fact(leaf, *bit),
             Self::Customer(leaf) => customer(leaf),
         }
+    }
+
+    /// Whether a fact passes, where nothing is asked of the customer.
+    pub(super) fn passes_fact(&self, fact: &EventView<'_>) -> bool {
+        self.passes(&|leaf, _| leaf.holds(fact), &|_| false)
     }
 
     /// The bits of the tests that hold of a fact.
@@ -188,10 +197,13 @@ impl Lens {
         let value = breakdown
             .filter(|breakdown| breakdown.scope == BreakdownScope::Fact)
             .map(|breakdown| breakdown.property.clone().unwrap_or_default());
+        let mut tests = 0;
         Self {
             kinds: Kind::ALL.iter().copied().filter(met).chain(besides_kinds).collect(),
             besides,
-            filter: Sieve::new(filter, &mut 0),
+            filter: Sieve::new(filter, &mut tests),
+            more: Vec::new(),
+            tests,
             value,
             key: key.map(Into::into),
             names: false,
@@ -204,6 +216,12 @@ impl Lens {
         Self { names: true, ..self }
     }
 
+    /// The same, where each fact has a bit for each of these filters that it passes, above those of the selectors.
+    pub(super) fn with_filters(mut self, filters: &[&Filter]) -> Self {
+        self.more = filters.iter().map(|filter| Sieve::new(filter, &mut self.tests)).collect();
+        self
+    }
+
     /// The kinds of facts that are worth a look.
     pub(super) const fn kinds(&self) -> KindSet {
         self.kinds
@@ -211,7 +229,9 @@ impl Lens {
 
     /// Whether anything is asked of the customer's profile.
     pub(super) fn asks_customer(&self) -> bool {
-        self.filter.asks_customer() || self.selectors.iter().any(|sight| !sight.customer.is_empty())
+        self.filter.asks_customer()
+            || self.more.iter().any(Sieve::asks_customer)
+            || self.selectors.iter().any(|sight| !sight.customer.is_empty())
     }
 
     /// What a fact of one of [these kinds](Self::kinds) shows; none if it is of no use. What is to be asked of the
@@ -229,8 +249,15 @@ impl Lens {
         if !self.filter.passes_all() {
             if self.filter.asks_customer() {
                 tests = self.filter.tests(fact);
-            } else if !self.filter.passes(&|leaf, _| leaf.holds(fact), &|_| false) {
+            } else if !self.filter.passes_fact(fact) {
                 return None;
+            }
+        }
+        for (place, sieve) in (self.selectors.len()..).zip(&self.more) {
+            if sieve.asks_customer() {
+                tests |= sieve.tests(fact);
+            } else {
+                met |= u64::from(sieve.passes_fact(fact)) << place;
             }
         }
         let value = self.value.as_deref().map_or(Word::NONE, |name| value_of(fact, name, words));
@@ -249,10 +276,16 @@ impl Lens {
     /// Asks the customer what a fact could not tell. Gives whether the fact counts.
     pub(super) fn settle(&self, glance: &mut Glance, profile: &ProfileView) -> bool {
         let customer = |leaf: &Leaf| leaf.holds_of(profile.value(leaf.property()));
-        if self.filter.asks_customer() && !self.filter.passes(&|_, bit| glance.tests & bit != 0, &customer) {
+        let tests = core::mem::take(&mut glance.tests);
+        let fact = |_: &Leaf, bit| tests & bit != 0;
+        if self.filter.asks_customer() && !self.filter.passes(&fact, &customer) {
             return false;
         }
-        glance.tests = 0;
+        for (place, sieve) in (self.selectors.len()..).zip(&self.more) {
+            if sieve.asks_customer() && sieve.passes(&fact, &customer) {
+                glance.met |= 1 << place;
+            }
+        }
         for (place, sight) in self.selectors.iter().enumerate() {
             if glance.met >> place & 1 == 1 && !sight.customer.iter().all(customer) {
                 glance.met &= !(1 << place);
@@ -290,12 +323,21 @@ impl Filter {
         }
     }
 
-    /// Whether a customer passes it by the profile; tests of facts see no fact.
-    pub(super) fn holds_of_profile(&self, profile: &Map<String, Value>) -> bool {
+    /// Whether a test in it is of the customer.
+    pub(super) fn asks_customer(&self) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.holds_of_profile(profile)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds_of_profile(profile)),
-            Self::Leaf(test) => test.leaf.holds_of(profile.get(test.leaf.property())),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::asks_customer),
+            Self::Leaf(test) => test.scope == Scope::Customer,
+        }
+    }
+
+    /// The same tests, all of the customer.
+    pub(super) fn of_customer(&self) -> Self {
+        let of_customer = |parts: &[Self]| parts.iter().map(Self::of_customer).collect();
+        match self {
+            Self::All(parts) => Self::All(of_customer(parts)),
+            Self::Any(parts) => Self::Any(of_customer(parts)),
+            Self::Leaf(test) => Self::Leaf(Where { leaf: test.leaf.clone(), scope: Scope::Customer }),
         }
     }
 }

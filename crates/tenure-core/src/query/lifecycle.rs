@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
-use super::breakdown::{Breakdown, CountBy};
+use super::breakdown::{Breakdown, CountBy, check_without_steps};
 use super::bucket::{Buckets, Period, Span, WeekStart};
 use super::course::Course;
 use super::lens::{Besides, Glance, Words};
@@ -76,7 +76,7 @@ pub struct LifecycleCourse {
 const ACTIVE: u64 = 1;
 const BIRTH: u64 = 2;
 
-/// The buckets in which somebody was active, and that of the birth.
+/// The buckets in which somebody was active, of the range and the one before it, and that of the birth.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LifecycleState {
     /// Ascending, each once.
@@ -114,6 +114,12 @@ pub struct LifecycleAnswer {
     pub resurrecting: Vec<u64>,
     /// No longer active; a positive number.
     pub dormant: Vec<u64>,
+}
+
+impl LifecycleQuery {
+    pub(super) fn check(&self) -> Result<(), QueryError> {
+        check_without_steps(self.breakdown.as_ref(), &self.count_by)
+    }
 }
 
 impl Query {
@@ -161,7 +167,9 @@ impl Course for LifecycleCourse {
         if met & birth != 0 {
             state.born.get_or_insert(bucket);
         }
-        if met & ACTIVE != 0 && state.active.last() != Some(&bucket) {
+        // One before the range is looked back to.
+        let counts = self.span.holds(bucket) || self.span.holds(bucket + 1);
+        if met & ACTIVE != 0 && counts && state.active.last() != Some(&bucket) {
             state.active.push(bucket);
         }
     }

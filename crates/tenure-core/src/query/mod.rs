@@ -29,13 +29,25 @@ pub use funnel::{
 };
 pub use lens::{Glance, Word, Words};
 pub use lifecycle::{LifecycleAnswer, LifecycleCourse, LifecycleQuery, LifecycleState, Movement, NewBasis};
-pub use paths::{Anchors, PathDirection, PathsQuery};
-pub use repurchase::RepurchaseQuery;
-pub use retention::{Clock, Measure, RetentionMode, RetentionOutput, RetentionQuery, ReturnRule, Shape};
+pub use paths::{
+    Anchors, OtherPaths, PathComparison, PathDifference, PathDirection, PathTree, PathsAnswer, PathsCourse,
+    PathsQuery, PathsState, Sequence,
+};
+pub use repurchase::{
+    RepurchaseAnswer, RepurchaseCourse, RepurchaseQuery, RepurchaseRow, RepurchaseState, RepurchaseSum, Waits,
+};
+pub use retention::{
+    Clock, CohortRow, Measure, OneRowState, OneRowSum, RetentionAnswer, RetentionCourse, RetentionMode,
+    RetentionOutput, RetentionQuery, RetentionRow, RetentionState, RetentionTable, ReturnRule, RowsState,
+    RowsSum, Shape, Tallied,
+};
 pub use selector::{Filter, Scope, Selector, Where};
 pub use standing::Terms;
-pub use stickiness::StickinessQuery;
-pub use transitions::TransitionsQuery;
+pub use stickiness::{StickinessAnswer, StickinessCourse, StickinessQuery, StickinessState};
+pub use transitions::{
+    AskedTransitions, FlowRow, StayRow, TransitionsAnswer, TransitionsQuery, TransitionsReport,
+    TransitionsSum, TransitionsView,
+};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -183,17 +195,30 @@ impl Query {
     /// [`QueryError`] with the place, what stands there and what is allowed.
     pub fn check(&self) -> Result<(), QueryError> {
         self.frame.check()?;
-        if self.frame.filter.tests() > Filter::MOST_TESTS {
-            let why = format!("{} tests of facts: at most {}", self.frame.filter.tests(), Filter::MOST_TESTS);
-            return Err(QueryError::new("filter", why));
-        }
+        let most = |path: &str, tests: usize| {
+            let why = format!("{tests} tests of facts: at most {}", Filter::MOST_TESTS);
+            if tests > Filter::MOST_TESTS { Err(QueryError::new(path, why)) } else { Ok(()) }
+        };
+        most("filter", self.frame.filter.tests())?;
         match &self.ask {
             Ask::Funnel(funnel) => funnel.check(),
             Ask::Retention(retention) => retention.check(),
-            Ask::Paths(paths) => paths.check(),
+            Ask::Lifecycle(lifecycle) => lifecycle.check(),
+            Ask::Paths(paths) => {
+                // They share their bits with those of the filter.
+                most("where", self.frame.filter.tests() + paths.filter.tests())?;
+                paths.check()
+            }
             Ask::Repurchase(repurchase) => repurchase.check(),
-            Ask::Stickiness(_) => self.frame.check_bounded("stickiness counts the buckets of a range"),
-            Ask::Lifecycle(_) | Ask::Transitions(_) => Ok(()),
+            Ask::Stickiness(stickiness) => {
+                self.frame.check_bounded("stickiness counts the buckets of a range")?;
+                stickiness.check()
+            }
+            Ask::Transitions(_) if self.frame.filter.asks_customer() => {
+                let why = "a test of the customer: stages are of facts, so write tests of facts alone";
+                Err(QueryError::new("filter", why))
+            }
+            Ask::Transitions(_) => Ok(()),
         }
     }
 

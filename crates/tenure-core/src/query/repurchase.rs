@@ -1,12 +1,21 @@
 //! Repurchase: how many make another purchase, and how long that takes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::QueryError;
-use super::breakdown::{Breakdown, CountBy};
-use super::bucket::{Period, WeekStart};
+use super::asked::Asked;
+use super::breakdown::{Breakdown, CountBy, check_without_steps};
+use super::bucket::{Buckets, Period, Span, WeekStart};
+use super::course::Course;
+use super::lens::{Besides, Glance, Word, Words};
 use super::selector::Selector;
+use super::standing::Terms;
+use super::{Ask, Query, QueryError};
 use crate::event::Kind;
+use crate::fold::Fingerprint;
+use crate::report::stages::{Stays, share};
+use crate::time::{Duration, Timestamp};
 
 /// A question about repeated purchases.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +56,186 @@ impl RepurchaseQuery {
                 format!("{}: a repeated purchase is the second or a later one", self.nth),
             ));
         }
-        Ok(())
+        check_without_steps(self.breakdown.as_ref(), &self.count_by)
+    }
+}
+
+/// How repeated purchases are seen in one history.
+#[derive(Clone, Debug)]
+pub struct RepurchaseCourse {
+    span: Span,
+    nth: u32,
+}
+
+/// The few purchases of somebody that are asked about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RepurchaseState {
+    /// How many there were, up to the one behind the nth.
+    purchases: u32,
+    first: Timestamp,
+    second: Timestamp,
+    nth: Timestamp,
+    next: Timestamp,
+    /// That of the first one.
+    value: Word,
+}
+
+/// The sum over histories.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RepurchaseSum {
+    /// Customers and those who repeated, by bucket of the first purchase.
+    rows: BTreeMap<i64, (u64, u64)>,
+    first_to_second: Stays,
+    nth_to_next: Stays,
+}
+
+/// How many bought again, and how long it took.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RepurchaseAnswer {
+    /// From the first bucket to the last one, none left out.
+    pub rows: Vec<RepurchaseRow>,
+    /// From the first purchase to the second one.
+    pub first_to_second: Waits,
+    /// From the nth purchase to the next one.
+    pub nth_to_next: Waits,
+}
+
+/// Those whose first purchase was in one bucket.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RepurchaseRow {
+    /// The bucket.
+    pub bucket: String,
+    /// How many.
+    pub customers: u64,
+    /// How many of them made the nth purchase by `as_of`.
+    pub repeated: u64,
+    /// Their share, 0 to 1; 0 where there are no customers.
+    pub share: f64,
+}
+
+/// How long it took from one purchase to a later one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Waits {
+    /// How many made both.
+    pub count: u64,
+    /// How many made the first of the two alone by `as_of`; they are in no quantile.
+    pub censored: u64,
+    /// The median of those who made both by the nearest-rank rule; none without one.
+    pub median_seconds: Option<f64>,
+    /// The 90th percentile likewise.
+    pub p90_seconds: Option<f64>,
+}
+
+impl From<&Stays> for Waits {
+    fn from(stays: &Stays) -> Self {
+        let seconds = |percent| stays.nearest_rank(percent).map(Duration::as_seconds);
+        Self {
+            count: stays.completed(),
+            censored: stays.open(),
+            median_seconds: seconds(50),
+            p90_seconds: seconds(90),
+        }
+    }
+}
+
+impl Query {
+    /// A question about repeated purchases made ready, as of an instant; none for another kind.
+    ///
+    /// # Errors
+    /// [`QueryError`] for a breakdown that the terms cannot give.
+    pub fn repurchase(
+        &self,
+        terms: &Terms,
+        as_of: Timestamp,
+    ) -> Result<Option<Asked<RepurchaseCourse>>, QueryError> {
+        let Ask::Repurchase(ask) = &self.ask else { return Ok(None) };
+        let buckets = Buckets::new(ask.period, ask.week_start, self.frame.zone());
+        let course = RepurchaseCourse { span: Span::new(buckets, &self.frame, as_of)?, nth: ask.nth };
+        let selectors = [&ask.activity];
+        Asked::new(course, self, terms, &selectors, Besides::None, ask.breakdown.as_ref(), &ask.count_by)
+            .map(Some)
+    }
+}
+
+impl Course for RepurchaseCourse {
+    type State = RepurchaseState;
+    type Outcome = RepurchaseState;
+    type Sum = RepurchaseSum;
+    type Answer = RepurchaseAnswer;
+
+    fn begin(&self) -> RepurchaseState {
+        let none = Timestamp::MIN;
+        RepurchaseState { purchases: 0, first: none, second: none, nth: none, next: none, value: Word::NONE }
+    }
+
+    #[inline]
+    fn pass(&self, state: &mut RepurchaseState, at: Timestamp, facts: &[Glance]) {
+        for fact in facts.iter().filter(|fact| fact.met != 0) {
+            // One more than the nth is all that is asked about.
+            if state.purchases > self.nth {
+                return;
+            }
+            state.purchases += 1;
+            match state.purchases {
+                1 => (state.first, state.value) = (at, fact.value),
+                2 => state.second = at,
+                _ => {}
+            }
+            if state.purchases == self.nth {
+                state.nth = at;
+            } else if state.purchases > self.nth {
+                state.next = at;
+            }
+        }
+    }
+
+    fn outcome(&self, state: &RepurchaseState, _: &Words, _: Timestamp) -> Option<RepurchaseState> {
+        let in_range = state.purchases > 0 && self.span.holds(self.span.buckets().number(state.first));
+        in_range.then(|| state.clone())
+    }
+
+    fn value(&self, outcome: &RepurchaseState) -> Option<Word> {
+        Some(outcome.value)
+    }
+
+    fn add(&self, sum: &mut RepurchaseSum, _: &str, outcome: &RepurchaseState) {
+        let repeated = outcome.purchases >= self.nth;
+        let (customers, again) = sum.rows.entry(self.span.buckets().number(outcome.first)).or_default();
+        *customers += 1;
+        *again += u64::from(repeated);
+        let wait = |stays: &mut Stays, is_over: bool, from: Timestamp, to: Timestamp| {
+            if is_over { stays.end(to.since(from)) } else { stays.go_on() }
+        };
+        wait(&mut sum.first_to_second, outcome.purchases >= 2, outcome.first, outcome.second);
+        if repeated {
+            wait(&mut sum.nth_to_next, outcome.purchases > self.nth, outcome.nth, outcome.next);
+        }
+    }
+
+    fn merge(&self, into: &mut RepurchaseSum, other: RepurchaseSum) {
+        for (bucket, (customers, repeated)) in other.rows {
+            let row = into.rows.entry(bucket).or_default();
+            *row = (row.0 + customers, row.1 + repeated);
+        }
+        into.first_to_second.merge(other.first_to_second);
+        into.nth_to_next.merge(other.nth_to_next);
+    }
+
+    fn finish(&self, sum: RepurchaseSum) -> RepurchaseAnswer {
+        let numbers = self.span.numbers(sum.rows.keys().next().copied());
+        let rows = numbers.map(|number| {
+            let (customers, repeated) = sum.rows.get(&number).copied().unwrap_or_default();
+            let bucket = self.span.buckets().name(number);
+            RepurchaseRow { bucket, customers, repeated, share: share(repeated, customers) }
+        });
+        RepurchaseAnswer {
+            rows: rows.collect(),
+            first_to_second: (&sum.first_to_second).into(),
+            nth_to_next: (&sum.nth_to_next).into(),
+        }
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of("repurchase", 1, &())
     }
 }

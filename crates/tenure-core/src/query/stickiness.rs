@@ -1,10 +1,19 @@
 //! Stickiness: in how many buckets of a range customers were active.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::breakdown::{Breakdown, CountBy};
-use super::bucket::{Period, WeekStart};
+use super::asked::Asked;
+use super::breakdown::{Breakdown, CountBy, check_without_steps};
+use super::bucket::{Buckets, Period, Span, WeekStart};
+use super::course::Course;
+use super::lens::{Besides, Glance, Word, Words};
 use super::selector::Selector;
+use super::standing::Terms;
+use super::{Ask, Query, QueryError};
+use crate::fold::Fingerprint;
+use crate::time::Timestamp;
 
 /// A question about stickiness. The range needs both bounds, so that the number of buckets is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,5 +40,118 @@ impl Default for StickinessQuery {
             breakdown: None,
             count_by: CountBy::default(),
         }
+    }
+}
+
+impl StickinessQuery {
+    pub(super) fn check(&self) -> Result<(), QueryError> {
+        check_without_steps(self.breakdown.as_ref(), &self.count_by)
+    }
+}
+
+/// How stickiness is seen in one history.
+#[derive(Clone, Debug)]
+pub struct StickinessCourse {
+    span: Span,
+}
+
+/// In how many buckets of the range somebody was active.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StickinessState {
+    buckets: u32,
+    last: Option<i64>,
+    /// That of the first active fact in range.
+    value: Word,
+}
+
+/// How many customers were active in how many buckets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StickinessAnswer {
+    /// How many buckets there are, up to that of `as_of`.
+    pub buckets: usize,
+    /// How many were active in exactly 1, 2, 3 and so on of them.
+    pub exactly: Vec<u64>,
+    /// How many were active in at least so many.
+    pub at_least: Vec<u64>,
+}
+
+impl Query {
+    /// A question about stickiness made ready, as of an instant; none for another kind.
+    ///
+    /// # Errors
+    /// [`QueryError`] for a breakdown that the terms cannot give.
+    pub fn stickiness(
+        &self,
+        terms: &Terms,
+        as_of: Timestamp,
+    ) -> Result<Option<Asked<StickinessCourse>>, QueryError> {
+        let Ask::Stickiness(ask) = &self.ask else { return Ok(None) };
+        let buckets = Buckets::new(ask.period, ask.week_start, self.frame.zone());
+        let course = StickinessCourse { span: Span::new(buckets, &self.frame, as_of)? };
+        let selectors = [&ask.activity];
+        Asked::new(course, self, terms, &selectors, Besides::None, ask.breakdown.as_ref(), &ask.count_by)
+            .map(Some)
+    }
+}
+
+impl Course for StickinessCourse {
+    type State = StickinessState;
+    type Outcome = StickinessState;
+    /// By the number of buckets.
+    type Sum = BTreeMap<u32, u64>;
+    type Answer = StickinessAnswer;
+
+    fn begin(&self) -> StickinessState {
+        StickinessState { buckets: 0, last: None, value: Word::NONE }
+    }
+
+    #[inline]
+    fn pass(&self, state: &mut StickinessState, at: Timestamp, facts: &[Glance]) {
+        let Some(active) = facts.iter().find(|fact| fact.met != 0) else { return };
+        let bucket = self.span.buckets().number(at);
+        if state.last == Some(bucket) || !self.span.holds(bucket) {
+            return;
+        }
+        if state.last.is_none() {
+            state.value = active.value;
+        }
+        state.last = Some(bucket);
+        state.buckets += 1;
+    }
+
+    fn outcome(&self, state: &StickinessState, _: &Words, _: Timestamp) -> Option<StickinessState> {
+        state.last.map(|_| state.clone())
+    }
+
+    fn value(&self, outcome: &StickinessState) -> Option<Word> {
+        Some(outcome.value)
+    }
+
+    fn add(&self, sum: &mut Self::Sum, _: &str, outcome: &StickinessState) {
+        *sum.entry(outcome.buckets).or_default() += 1;
+    }
+
+    fn merge(&self, into: &mut Self::Sum, other: Self::Sum) {
+        for (buckets, customers) in other {
+            *into.entry(buckets).or_default() += customers;
+        }
+    }
+
+    fn finish(&self, sum: Self::Sum) -> StickinessAnswer {
+        let exactly: Vec<u64> = (1..)
+            .zip(self.span.numbers(None))
+            .map(|(buckets, _)| sum.get(&buckets).copied().unwrap_or(0))
+            .collect();
+        let more = exactly.iter().rev().scan(0, |all, customers| {
+            *all += customers;
+            Some(*all)
+        });
+        let mut at_least: Vec<u64> = more.collect();
+        at_least.reverse();
+        StickinessAnswer { buckets: exactly.len(), exactly, at_least }
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of("stickiness", 1, &())
     }
 }

@@ -5,6 +5,7 @@ pub mod revenue;
 pub mod rfm;
 pub mod risk;
 pub mod stages;
+mod stays;
 
 use crate::fold::{Projection, States};
 use crate::id::CustomerId;

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use super::stays::Stays;
 use super::{Report, Shown};
 use crate::id::CustomerId;
 use crate::projection::stage::{MacroStage, Outlook, StageChange, StageIx, StagePolicy, StageView};
@@ -67,8 +68,9 @@ pub struct MacroRow {
     pub share: f64,
 }
 
+/// A part of a whole, 0 to 1; 0 of nothing.
 #[expect(clippy::cast_precision_loss, reason = "a share; counts beyond 2^53 do not occur")]
-fn share(part: u64, of: u64) -> f64 {
+pub(crate) fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { part as f64 / of as f64 }
 }
 
@@ -275,14 +277,6 @@ pub struct StageDwell<'p> {
     pub policy: &'p StagePolicy,
 }
 
-/// The stays in one stage, as far as they are known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stays {
-    /// Completed ones by their length.
-    completed: BTreeMap<Duration, u64>,
-    open: u64,
-}
-
 /// How long stays in one stage last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DwellRow {
@@ -298,20 +292,6 @@ pub struct DwellRow {
     pub p90: Option<Duration>,
 }
 
-impl Stays {
-    /// The smallest length that so many percent of the completed stays do not exceed.
-    fn nearest_rank(&self, percent: u64) -> Option<Duration> {
-        let count: u64 = self.completed.values().sum();
-        let rank = u128::from(count) * u128::from(percent);
-        let rank = rank.div_ceil(100).max(1);
-        let mut seen = 0_u128;
-        self.completed.iter().find_map(|(length, times)| {
-            seen += u128::from(*times);
-            (seen >= rank).then_some(*length)
-        })
-    }
-}
-
 impl Report for StageDwell<'_> {
     type View = Vec<StageChange>;
     type Acc = BTreeMap<StageIx, Stays>;
@@ -320,19 +300,16 @@ impl Report for StageDwell<'_> {
 
     fn add(&self, acc: &mut Self::Acc, _: Shown<'_>, view: &Self::View) {
         for (entry, exit) in view.iter().zip(view.iter().skip(1)) {
-            let stays = acc.entry(entry.to).or_default();
-            *stays.completed.entry(exit.at.since(entry.at)).or_default() += 1;
+            acc.entry(entry.to).or_default().end(exit.at.since(entry.at));
         }
         if let Some(last) = view.last() {
-            acc.entry(last.to).or_default().open += 1;
+            acc.entry(last.to).or_default().go_on();
         }
     }
 
     fn merge(&self, into: &mut Self::Acc, other: Self::Acc) {
         for (stage, stays) in other {
-            let known = into.entry(stage).or_default();
-            add_counts(&mut known.completed, stays.completed);
-            known.open += stays.open;
+            into.entry(stage).or_default().merge(stays);
         }
     }
 
@@ -344,8 +321,8 @@ impl Report for StageDwell<'_> {
                 let stays = acc.get(&StageIx(place)).unwrap_or(&none);
                 DwellRow {
                     code: stage.id.as_ref().into(),
-                    completed: stays.completed.values().sum(),
-                    open: stays.open,
+                    completed: stays.completed(),
+                    open: stays.open(),
                     median: stays.nearest_rank(50),
                     p90: stays.nearest_rank(90),
                 }
