@@ -247,6 +247,7 @@ words! {
     backup_nothing_sealed: "the store has sealed nothing yet, so there are no keys to copy", "该存储尚未加密任何数据，因此没有可复制的密钥";
     backup_next: "check it now and then: tenure verify --store {}", "请定期校验备份：tenure verify --store {}";
     // Of `query`.
+    query: "Behaviour", "行为分析";
     funnel: "Funnel", "漏斗";
     step: "Step", "步骤";
     event: "Event", "事件";

@@ -229,6 +229,18 @@ impl Query {
         self
     }
 
+    /// By what the answer is broken down, where it is.
+    pub const fn breakdown(&self) -> Option<&Breakdown> {
+        match &self.ask {
+            Ask::Funnel(ask) => ask.breakdown.as_ref(),
+            Ask::Retention(ask) => ask.breakdown.as_ref(),
+            Ask::Lifecycle(ask) => ask.breakdown.as_ref(),
+            Ask::Stickiness(ask) => ask.breakdown.as_ref(),
+            Ask::Repurchase(ask) => ask.breakdown.as_ref(),
+            Ask::Paths(_) | Ask::Transitions(_) => None,
+        }
+    }
+
     /// What kind of query it is.
     pub const fn kind(&self) -> &'static str {
         match self.ask {
