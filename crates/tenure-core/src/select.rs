@@ -135,6 +135,7 @@ impl<L: core::fmt::Display> core::fmt::Display for Selector<L> {
 
 /// Names as they are written: one, or a list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(crate) enum Names {
     One(Box<str>),
@@ -199,12 +200,13 @@ where
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[serde(bound(serialize = "L: Serialize", deserialize = "L: Deserialize<'de>"))]
-struct Fields<L> {
+pub(crate) struct Fields<L> {
     #[serde(default)]
     event: Option<Names>,
-    #[serde(default = "Vec::new", rename = "where")]
+    #[serde(default = "Vec::<L>::new", rename = "where")]
     leaves: Vec<L>,
 }
 
@@ -279,6 +281,7 @@ enum Bound {
 
 /// A test of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
     /// Same JSON type and value.

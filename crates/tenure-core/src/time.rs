@@ -296,7 +296,10 @@ impl Duration {
     }
 
     /// The length in seconds. Exact up to 285 years.
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years fit into the 53 bits of a float")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "microseconds of 285 years fit into the 53 bits of a float"
+    )]
     pub const fn as_seconds(self) -> f64 {
         self.0 as f64 / 1e6
     }

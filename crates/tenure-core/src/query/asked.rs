@@ -99,6 +99,7 @@ impl<S> Default for AskedSum<S> {
 
 /// An answer, whole or broken down.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Broken<A> {
     /// One answer.

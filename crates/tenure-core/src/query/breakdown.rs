@@ -17,6 +17,7 @@ use super::QueryError;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Breakdown {
     /// The property, or the tag; none for the scopes that have one value alone.
@@ -35,6 +36,7 @@ pub struct Breakdown {
 
 /// Of what the values of a breakdown are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BreakdownScope {
     /// A property of the fact: header, else body.
@@ -54,6 +56,7 @@ pub enum BreakdownScope {
 
 /// Whose value counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Attribution {
     /// The first value that is not null on the customer's matching facts in range.
@@ -69,6 +72,7 @@ pub enum Attribution {
 
 /// What is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CountBy {
     /// Customers.
@@ -87,8 +91,9 @@ pub(super) fn check_without_steps(
     count_by: &CountBy,
 ) -> Result<(), QueryError> {
     if let CountBy::CustomerAnd(property) = count_by {
-        let why =
-            format!("\"{property}\": it is for funnels alone, whose steps must agree; write {{\"property\": ...}}");
+        let why = format!(
+            "\"{property}\": it is for funnels alone, whose steps must agree; write {{\"property\": ...}}"
+        );
         return Err(QueryError::new("count_by.customer_and", why));
     }
     let Some(by) = breakdown else { return Ok(()) };

@@ -13,6 +13,7 @@ const DAY: i64 = 24 * HOUR;
 
 /// How long a bucket is, by the calendar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
     /// An hour of the wall clock. The hour that a clock shows twice is one bucket of two hours.
@@ -32,6 +33,7 @@ pub enum Period {
 
 /// On which day a week starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WeekStart {
     /// As ISO 8601 has it.

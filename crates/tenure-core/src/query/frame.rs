@@ -14,6 +14,7 @@ use crate::time::{LocalTime, TimeError, Timestamp, Zone};
 /// local date-times without an offset in that zone; none is no bound. Facts after `as_of` are unknown, and those that
 /// were not known at `known_at` as well. `filter` is applied to facts first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Frame {
     /// The version of this language, 1.
@@ -58,6 +59,7 @@ impl From<Version> for u64 {
 
 /// Up to which point of the log something was known: a position as a number, or an instant as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "a position such as 1200, or an instant such as 2024-05-01T00:00:00Z")]
 pub enum Known {
     /// What was recorded up to and with a position.

@@ -26,6 +26,7 @@ use crate::time::Timestamp;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LifecycleQuery {
     /// What makes a customer active; any fact by the customer where it is left out.
@@ -57,6 +58,7 @@ impl Default for LifecycleQuery {
 
 /// What the birth of a customer is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NewBasis {
     /// The first matching fact in the whole history.
@@ -99,6 +101,7 @@ pub enum Movement {
 
 /// How many were what in each bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LifecycleAnswer {
     /// The buckets, from the first to the last one, none left out.
     pub buckets: Vec<String>,

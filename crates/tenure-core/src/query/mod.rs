@@ -14,6 +14,8 @@ mod lifecycle;
 mod paths;
 mod repurchase;
 mod retention;
+#[cfg(feature = "schema")]
+mod schema;
 mod selector;
 mod standing;
 mod stickiness;

@@ -26,6 +26,7 @@ use crate::time::{Duration, Timestamp};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PathsQuery {
     /// Where a path begins, or ends.
@@ -70,6 +71,7 @@ const fn thirty_days() -> u64 {
 
 /// Each customer's first anchor, or each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Anchors {
     /// The first one in range.
@@ -81,6 +83,7 @@ pub enum Anchors {
 
 /// What comes after an anchor, or what came before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PathDirection {
     /// After it.
@@ -154,6 +157,7 @@ struct Growing {
 
 /// What customers did after anchors, or before them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathsAnswer {
     /// How many paths there are, one an anchor.
     pub paths: u64,
@@ -169,6 +173,7 @@ pub struct PathsAnswer {
 
 /// One sequence of names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sequence {
     /// From the anchor on.
     pub path: Vec<Box<str>>,
@@ -180,6 +185,7 @@ pub struct Sequence {
 
 /// What is not shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OtherPaths {
     /// How many different sequences.
     pub sequences: u64,
@@ -189,6 +195,7 @@ pub struct OtherPaths {
 
 /// All paths with one beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathTree {
     /// The last name of the beginning; of the root the name of the anchor, none where it may have several.
     pub name: Option<Box<str>>,
@@ -200,6 +207,7 @@ pub struct PathTree {
 
 /// How the paths of two groups differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathComparison {
     /// How many paths each group has. Somebody may be in both or in neither.
     pub sizes: [u64; 2],
@@ -209,6 +217,7 @@ pub struct PathComparison {
 
 /// How one sequence differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathDifference {
     /// From the anchor on.
     pub path: Vec<Box<str>>,
@@ -228,7 +237,8 @@ impl Query {
         let _ = as_of;
         let Ask::Paths(ask) = &self.ask else { return Ok(None) };
         let range = self.frame.range().map_err(|error| QueryError::new("from", error.to_string()))?;
-        let micros = i64::try_from(ask.window_seconds).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+        let micros =
+            i64::try_from(ask.window_seconds).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
         let course = PathsCourse {
             range,
             anchors: ask.anchors,
@@ -246,10 +256,18 @@ impl Query {
         };
         let groups = ask.compare.iter().flatten().map(Filter::of_customer).collect::<Vec<_>>();
         let filters: Vec<&Filter> = [&ask.filter].into_iter().chain(&groups).collect();
-        Asked::new(course, self, terms, &[&ask.anchor, &Selector::ANY], Besides::None, None, &CountBy::Customer)?
-            .with_names()
-            .with_filters(&filters, terms)
-            .map(Some)
+        Asked::new(
+            course,
+            self,
+            terms,
+            &[&ask.anchor, &Selector::ANY],
+            Besides::None,
+            None,
+            &CountBy::Customer,
+        )?
+        .with_names()
+        .with_filters(&filters, terms)
+        .map(Some)
     }
 }
 

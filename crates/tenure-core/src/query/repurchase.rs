@@ -19,6 +19,7 @@ use crate::time::{Duration, Timestamp};
 
 /// A question about repeated purchases.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RepurchaseQuery {
     /// What a purchase is; an order where it is left out.
@@ -91,6 +92,7 @@ pub struct RepurchaseSum {
 
 /// How many bought again, and how long it took.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepurchaseAnswer {
     /// From the first bucket to the last one, none left out.
     pub rows: Vec<RepurchaseRow>,
@@ -102,6 +104,7 @@ pub struct RepurchaseAnswer {
 
 /// Those whose first purchase was in one bucket.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepurchaseRow {
     /// The bucket.
     pub bucket: String,
@@ -115,6 +118,7 @@ pub struct RepurchaseRow {
 
 /// How long it took from one purchase to a later one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Waits {
     /// How many made both.
     pub count: u64,

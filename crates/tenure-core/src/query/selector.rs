@@ -11,6 +11,7 @@ pub type Selector = select::Selector<Where>;
 
 /// Of what a property is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Of the fact: its header, else its body.
@@ -55,8 +56,9 @@ impl fmt::Display for Where {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct RawWhere {
+pub(super) struct RawWhere {
     property: Box<str>,
     op: Op,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 
 /// A question about stickiness. The range needs both bounds, so that the number of buckets is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct StickinessQuery {
     /// What makes a customer active; any fact by the customer where it is left out.
@@ -66,6 +67,7 @@ pub struct StickinessState {
 
 /// How many customers were active in how many buckets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StickinessAnswer {
     /// How many buckets there are, up to that of `as_of`.
     pub buckets: usize,

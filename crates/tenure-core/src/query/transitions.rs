@@ -18,6 +18,7 @@ use crate::time::{Duration, Timestamp};
 
 /// A question about the stages of the policy between `from` and `to` (or `as_of`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct TransitionsQuery {
     /// How long a bucket of the flows is; none: no flows.
@@ -65,6 +66,7 @@ pub struct TransitionsSum<'q> {
 
 /// Who moved from which stage to which.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TransitionsAnswer {
     /// How many stood in one stage just before `from`, and in which just before `to` (or at `as_of`).
     pub matrix: Vec<MatrixCell>,
@@ -76,6 +78,7 @@ pub struct TransitionsAnswer {
 
 /// The changes of one sort in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FlowRow {
     /// The bucket.
     pub bucket: String,
@@ -89,6 +92,7 @@ pub struct FlowRow {
 
 /// The stays in one stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StayRow {
     /// The stage.
     pub code: String,

@@ -135,6 +135,7 @@ pub struct StageMatrix<'p> {
 
 /// One cell of the matrix that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MatrixCell {
     /// The stage at the first instant; none for who came later.
     pub from: Option<String>,

@@ -74,7 +74,8 @@ impl Row {
     pub fn of(outcome: &FunnelOutcome) -> Self {
         let steps = outcome.steps();
         let last = steps.iter().rposition(Option::is_some);
-        let reached_at = last.and_then(|last| steps.get(last)).and_then(|step| step.as_ref()).map(|step| step.at);
+        let reached_at =
+            last.and_then(|last| steps.get(last)).and_then(|step| step.as_ref()).map(|step| step.at);
         let since = match outcome.standing {
             FunnelStanding::Dropped { since, .. } => Some(since),
             _ => reached_at,

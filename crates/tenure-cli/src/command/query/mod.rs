@@ -83,12 +83,23 @@ fn ask(query: Query, args: &args::Question, list: Option<&str>, talk: Talk) -> R
     }
     let answers = [
         asking.answer(funnel.as_ref().map(|asked| (asked, asked.report(as_of))))?,
-        asking.answer(made(query.retention(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))))?,
-        asking.answer(made(query.lifecycle(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))))?,
-        asking.answer(made(query.paths(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))))?,
-        asking.answer(made(query.stickiness(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))))?,
-        asking.answer(made(query.repurchase(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))))?,
-        asking.answer(made(query.transitions(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))))?,
+        asking.answer(
+            made(query.retention(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))),
+        )?,
+        asking.answer(
+            made(query.lifecycle(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))),
+        )?,
+        asking
+            .answer(made(query.paths(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))))?,
+        asking.answer(
+            made(query.stickiness(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))),
+        )?,
+        asking.answer(
+            made(query.repurchase(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))),
+        )?,
+        asking.answer(
+            made(query.transitions(&terms, as_of))?.as_ref().map(|asked| (asked, asked.report(as_of))),
+        )?,
     ];
     // A query is of one kind.
     asking.show(answers.into_iter().flatten().next().unwrap_or_default(), args.format)
@@ -152,7 +163,13 @@ impl Asking<'_> {
     fn list(&self, funnel: &Asked<FunnelCourse>, cell: Cell, format: Format) -> Result<ExitCode, CliError> {
         let states = self.question.fold(funnel, self.talk)?;
         let w = self.talk.words();
-        let columns = [("customer", w.customer), ("value", w.value), ("reached", w.reached_step), ("entered_at", w.entered), ("since", w.since_when)];
+        let columns = [
+            ("customer", w.customer),
+            ("value", w.value),
+            ("reached", w.reached_step),
+            ("entered_at", w.entered),
+            ("since", w.since_when),
+        ];
         let mut table = Table::new(fill(w.listed, &[&cell]), &columns);
         let mut rows = Vec::new();
         for (id, folded) in states.iter() {
@@ -170,7 +187,13 @@ impl Asking<'_> {
             .collect();
         for (customer, value, row) in rows {
             let value = if value.is_empty() { table::Cell::Empty } else { table::Cell::from(&*value) };
-            table.push(vec![customer.into(), value, row.reached.into(), row.entered_at.into(), row.since.map_or(table::Cell::Empty, table::Cell::At)]);
+            table.push(vec![
+                customer.into(),
+                value,
+                row.reached.into(),
+                table::Cell::At(row.entered_at),
+                row.since.map_or(table::Cell::Empty, table::Cell::At),
+            ]);
         }
         let mut told = self.frame(self.query.to_json(), json!({"cell": cell.to_string(), "customers": body}));
         told.tables = vec![table];

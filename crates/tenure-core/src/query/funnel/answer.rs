@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 /// What a funnel answers, by `output` and `count`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum FunnelAnswer {
@@ -37,6 +38,7 @@ pub enum FunnelAnswer {
 
 /// Who reached what, and how long it took from step to step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FunnelSteps {
     /// For each step, how many reached it; an optional one counts where it lies on the best chain.
     pub counts: Vec<u64>,
@@ -55,6 +57,7 @@ pub struct FunnelSteps {
 
 /// How long it took from one step to another.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimeToConvert {
     /// One for each who reached both, ascending.
     pub seconds: Vec<f64>,
@@ -71,6 +74,7 @@ pub struct TimeToConvert {
 
 /// The entries of one bucket.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TrendRow {
     /// How the bucket is called.
     pub bucket: String,

@@ -38,6 +38,7 @@ use crate::select::{Names, name_or_table};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FunnelQuery {
     /// The steps, at least one. Every fact that meets the first one is an entry.
@@ -117,8 +118,9 @@ pub struct Step {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct RawStep {
+pub(super) struct RawStep {
     /// Must be there: null is any fact by the customer.
     #[serde(deserialize_with = "Option::deserialize")]
     event: Option<Names>,
@@ -159,6 +161,7 @@ impl From<Selector> for Step {
 
 /// Whether other facts may lie between steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepOrder {
     /// One after the other; other facts may lie between.
@@ -172,6 +175,7 @@ pub enum StepOrder {
 
 /// What facts of one instant mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Ties {
     /// They may be taken in any order.
@@ -183,6 +187,7 @@ pub enum Ties {
 
 /// Which entries are tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// Every fact that meets the first step.
@@ -207,8 +212,9 @@ pub struct Exclusion {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct RawExclusion {
+pub(super) struct RawExclusion {
     #[serde(deserialize_with = "Option::deserialize")]
     event: Option<Names>,
     #[serde(default, rename = "where")]
@@ -242,6 +248,7 @@ impl From<Exclusion> for RawExclusion {
 
 /// What an exclusion does to an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExclusionEffect {
     /// The steps before it stand, and no further one is reached.
@@ -255,6 +262,7 @@ pub enum ExclusionEffect {
 
 /// Customers or attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Count {
     /// Each customer once, by the best entry.
@@ -266,6 +274,7 @@ pub enum Count {
 
 /// What must lie in range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FunnelRange {
     /// The entry; later steps up to the end of its window.
@@ -277,6 +286,7 @@ pub enum FunnelRange {
 
 /// What a funnel answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FunnelOutput {
     /// How many reached each step.

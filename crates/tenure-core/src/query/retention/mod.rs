@@ -31,6 +31,7 @@ use crate::time::Timestamp;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionQuery {
     /// What starts; any fact by the customer where it is left out.
@@ -94,6 +95,7 @@ impl Default for RetentionQuery {
 
 /// Whether customers start once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RetentionMode {
     /// In the bucket of the first start fact in the whole history alone.
@@ -105,6 +107,7 @@ pub enum RetentionMode {
 
 /// Whether a later return counts for the buckets before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnRule {
     /// A return counts in its bucket.
@@ -116,6 +119,7 @@ pub enum ReturnRule {
 
 /// Whether rows end where the range ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// A later row is shorter: no row reaches behind the range.
@@ -127,6 +131,7 @@ pub enum Shape {
 
 /// What is measured of those who come back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// How many customers.
@@ -140,6 +145,7 @@ pub enum Measure {
 
 /// A row for each bucket, or one for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RetentionOutput {
     /// A row for each bucket of starts.
@@ -151,6 +157,7 @@ pub enum RetentionOutput {
 
 /// What an offset from the start is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// Calendar buckets.
@@ -179,17 +186,17 @@ impl RetentionQuery {
         let recurring = self.mode == RetentionMode::Recurring;
         let rectangular = self.shape == Shape::Rectangular;
         let unheard = [
-            (!one_row && self.clock == Clock::Rolling, "clock", "rolling: it is for the output \"one_row\" alone"),
+            (
+                !one_row && self.clock == Clock::Rolling,
+                "clock",
+                "rolling: it is for the output \"one_row\" alone",
+            ),
             (
                 self.truncate_start_to_hour && !(one_row && self.clock == Clock::Rolling),
                 "truncate_start_to_hour",
                 "true: it is for the rolling clock of the output \"one_row\" alone",
             ),
-            (
-                !one_row && !self.brackets.is_empty(),
-                "brackets",
-                "they are for the output \"one_row\" alone",
-            ),
+            (!one_row && !self.brackets.is_empty(), "brackets", "they are for the output \"one_row\" alone"),
             (one_row && recurring, "mode", "recurring: one row is of first starts"),
             (
                 one_row && self.return_rule == ReturnRule::OnOrAfter,
@@ -266,6 +273,7 @@ pub enum RetentionState {
 
 /// How many come back.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum RetentionAnswer {
     /// A row a bucket.

@@ -57,6 +57,7 @@ pub struct OneRowSum {
 
 /// Those who started in range, all together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetentionRow {
     /// How many started.
     pub size: u64,

@@ -62,6 +62,7 @@ struct Tally {
 
 /// A row for each bucket of starts, and the average over them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetentionTable {
     /// From the first bucket to the last one, none left out.
     pub rows: Vec<CohortRow>,
@@ -72,6 +73,7 @@ pub struct RetentionTable {
 
 /// Those who started in one bucket.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CohortRow {
     /// Where they started.
     pub bucket: String,
@@ -83,6 +85,7 @@ pub struct CohortRow {
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Tallied {
     /// Customers, or facts.
@@ -160,7 +163,8 @@ impl RowsCourse {
         if !self.span.holds(first) || self.end_of_row(last_start).is_some_and(|end| bucket >= end) {
             return;
         }
-        let count = |bit| facts.iter().fold(0_u32, |n, fact| n.saturating_add(u32::from(fact.met & bit != 0)));
+        let count =
+            |bit| facts.iter().fold(0_u32, |n, fact| n.saturating_add(u32::from(fact.met & bit != 0)));
         let (starts, returns) = (count(START), count(RETURN));
         match state.cells.last_mut() {
             Some(cell) if cell.bucket == bucket => {
@@ -270,7 +274,8 @@ impl RowsCourse {
             rows.push(row);
         }
         let by_customers = self.measure == Measure::Customers;
-        let average = shares.into_iter().map(|(back, of)| (by_customers && of > 0).then(|| share(back, of))).collect();
+        let average =
+            shares.into_iter().map(|(back, of)| (by_customers && of > 0).then(|| share(back, of))).collect();
         RetentionTable { rows, average }
     }
 
