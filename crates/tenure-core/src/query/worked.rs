@@ -61,10 +61,8 @@ fn facts(story: &str) -> Vec<Event> {
 /// and read back as they are.
 pub(super) fn answer(query: &Value, as_of: &str, story: &str) -> Value {
     let query = Query::parse(&query.to_string()).unwrap_or_else(|error| panic!("{error}"));
-    let terms = Terms {
-        stages: Some(Arc::new(StageMachine::new(StagePolicy::retail().unwrap()))),
-        segments: None,
-    };
+    let terms =
+        Terms { stages: Some(Arc::new(StageMachine::new(StagePolicy::retail().unwrap()))), segments: None };
     let as_of = Timestamp::parse(as_of).unwrap();
     macro_rules! told {
         ($kind:ident) => {{

@@ -179,17 +179,17 @@ impl RetentionQuery {
         let recurring = self.mode == RetentionMode::Recurring;
         let rectangular = self.shape == Shape::Rectangular;
         let unheard = [
-            (!one_row && self.clock == Clock::Rolling, "clock", "rolling: it is for the output \"one_row\" alone"),
+            (
+                !one_row && self.clock == Clock::Rolling,
+                "clock",
+                "rolling: it is for the output \"one_row\" alone",
+            ),
             (
                 self.truncate_start_to_hour && !(one_row && self.clock == Clock::Rolling),
                 "truncate_start_to_hour",
                 "true: it is for the rolling clock of the output \"one_row\" alone",
             ),
-            (
-                !one_row && !self.brackets.is_empty(),
-                "brackets",
-                "they are for the output \"one_row\" alone",
-            ),
+            (!one_row && !self.brackets.is_empty(), "brackets", "they are for the output \"one_row\" alone"),
             (one_row && recurring, "mode", "recurring: one row is of first starts"),
             (
                 one_row && self.return_rule == ReturnRule::OnOrAfter,

@@ -298,7 +298,10 @@ mod tests {
         ";
         let more = json!({"breakdown": {"property": "channel"}, "columns": 2});
         let row = ask(&more, "2024-05-03T12:00:00Z", story);
-        assert_eq!(row, json!({"by_value": {"web": {"size": 1, "values": [0, 1], "complete": [true, true]}}}));
+        assert_eq!(
+            row,
+            json!({"by_value": {"web": {"size": 1, "values": [0, 1], "complete": [true, true]}}})
+        );
         let nobody = ask(&json!({"from": "2024-05-03T00:00:00"}), "2024-05-03T12:00:00Z", story);
         assert_eq!(nobody, json!({"size": 0, "values": [0], "complete": [true]}));
     }

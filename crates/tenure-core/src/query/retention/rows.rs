@@ -160,7 +160,8 @@ impl RowsCourse {
         if !self.span.holds(first) || self.end_of_row(last_start).is_some_and(|end| bucket >= end) {
             return;
         }
-        let count = |bit| facts.iter().fold(0_u32, |n, fact| n.saturating_add(u32::from(fact.met & bit != 0)));
+        let count =
+            |bit| facts.iter().fold(0_u32, |n, fact| n.saturating_add(u32::from(fact.met & bit != 0)));
         let (starts, returns) = (count(START), count(RETURN));
         match state.cells.last_mut() {
             Some(cell) if cell.bucket == bucket => {
@@ -270,7 +271,8 @@ impl RowsCourse {
             rows.push(row);
         }
         let by_customers = self.measure == Measure::Customers;
-        let average = shares.into_iter().map(|(back, of)| (by_customers && of > 0).then(|| share(back, of))).collect();
+        let average =
+            shares.into_iter().map(|(back, of)| (by_customers && of > 0).then(|| share(back, of))).collect();
         RetentionTable { rows, average }
     }
 
@@ -331,7 +333,10 @@ mod tests {
     fn without_a_bound_rows_begin_with_the_first_start_and_of_nobody_there_are_none() {
         let query = json!({"kind": "retention", "start": "signed_up", "return": "order_placed"});
         let table = answer(&query, "2024-05-03T12:00:00Z", WEEK);
-        assert_eq!(table["rows"][0], json!({"bucket": "2024-04-30", "values": [1, 0, 1, 0], "complete": [true, true, true, false]}));
+        assert_eq!(
+            table["rows"][0],
+            json!({"bucket": "2024-04-30", "values": [1, 0, 1, 0], "complete": [true, true, true, false]})
+        );
         assert_eq!(table["rows"].as_array().unwrap().len(), 4);
         let nobody = json!({"kind": "retention", "start": "trial"});
         assert_eq!(answer(&nobody, "2024-05-03T12:00:00Z", WEEK), json!({"rows": [], "average": []}));
@@ -429,9 +434,11 @@ mod tests {
         // Alone, her row has one bucket; with somebody who started three days before, it has four.
         let alone = answer(&query, "2024-06-01T00:00:00Z", ann);
         assert_eq!(alone["rows"][0]["values"], json!([1]));
-        let both = answer(&query, "2024-06-01T00:00:00Z", &format!("{ann}\nbob 2024-04-29T10:00:00 signed_up"));
+        let both =
+            answer(&query, "2024-06-01T00:00:00Z", &format!("{ann}\nbob 2024-04-29T10:00:00 signed_up"));
         assert_eq!(both["rows"][3]["values"], json!([1, 1, 1, 1]));
-        let between = answer(&query, "2024-06-01T00:00:00Z", &format!("{ann}\nbob 2024-04-30T10:00:00 signed_up"));
+        let between =
+            answer(&query, "2024-06-01T00:00:00Z", &format!("{ann}\nbob 2024-04-30T10:00:00 signed_up"));
         assert_eq!(between["rows"][2]["values"], json!([1, 1, 0]));
     }
 
@@ -459,7 +466,10 @@ mod tests {
 
     #[test]
     fn facts_and_amounts_are_of_those_who_count() {
-        assert_eq!(values(&orders(&json!({"measure": "count"}))), [json!([3, 3, 1]), json!([0, 0]), json!([0])]);
+        assert_eq!(
+            values(&orders(&json!({"measure": "count"}))),
+            [json!([3, 3, 1]), json!([0, 0]), json!([0])]
+        );
         let twice = json!({"measure": "count", "min_occurrences": 2});
         assert_eq!(values(&orders(&twice))[0], json!([3, 2, 0]));
         let sum = orders(&json!({"measure": "sum"}));
@@ -487,9 +497,15 @@ mod tests {
             by_value.into_iter().map(|(value, table)| (value, values(&table)[0].clone())).collect::<Vec<_>>()
         };
         let said = |value: &str, values| (value.to_owned(), values);
-        assert_eq!(by("first_touch", "first_time"), [said("", json!([1, 1, 1])), said("web", json!([1, 1, 0]))]);
+        assert_eq!(
+            by("first_touch", "first_time"),
+            [said("", json!([1, 1, 1])), said("web", json!([1, 1, 0]))]
+        );
         assert_eq!(by("first_touch", "recurring"), [said("web", json!([2, 2, 1]))]);
-        assert_eq!(by("last_touch", "recurring"), [said("app", json!([1, 1, 0])), said("web", json!([1, 1, 1]))]);
+        assert_eq!(
+            by("last_touch", "recurring"),
+            [said("app", json!([1, 1, 0])), said("web", json!([1, 1, 1]))]
+        );
         // Each value's facts alone: the app's begin on the first, too.
         let all = [said("", json!([1, 1, 0])), said("app", json!([1, 1, 0])), said("web", json!([1, 0, 0]))];
         assert_eq!(by("all_events", "first_time"), all);
