@@ -21,6 +21,7 @@ mod real_files;
 mod simulate;
 mod policies;
 mod quality;
+mod query;
 mod rebuild;
 mod stores;
 mod wrong;
