@@ -143,6 +143,11 @@ impl<C: Course> Asked<C> {
         Ok(Self { course, lens, range, standing, breakdown: breakdown.cloned(), units, fingerprint })
     }
 
+    /// The same, where another range decides whose values count: that of the buckets that are shown.
+    pub(super) fn in_range(self, range: Range) -> Self {
+        Self { range, ..self }
+    }
+
     /// The same, where each fact has its name with it.
     pub(super) fn with_names(self) -> Self {
         Self { lens: self.lens.with_names(), ..self }

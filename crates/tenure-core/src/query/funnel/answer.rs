@@ -232,7 +232,9 @@ impl Telling {
                 let pending = names(&|told| told.pending);
                 let mut gaps: Vec<Vec<i64>> =
                     (0..self.steps).map(|step| sum.gaps.remove(&step).unwrap_or_default()).collect();
-                gaps.iter_mut().for_each(|gaps| gaps.sort_unstable());
+                for gaps in &mut gaps {
+                    gaps.sort_unstable();
+                }
                 FunnelAnswer::Steps(FunnelSteps {
                     counts: reached.values().map(|names| names.len() as u64).collect(),
                     reached,
@@ -290,7 +292,7 @@ fn median(micros: &[i64]) -> Option<f64> {
 fn histogram(micros: &[i64], bins: usize) -> Vec<(f64, u64)> {
     let (Some(least), Some(most)) = (micros.first(), micros.last()) else { return Vec::new() };
     let count = micros.len();
-    let bins = if bins > 0 { bins } else { (1..).find(|n: &usize| n.pow(3) >= count).unwrap_or(1) };
+    let bins = if bins > 0 { bins } else { (1..=count).find(|n| n.pow(3) >= count).unwrap_or(1) };
     let over = |bins: usize| i64::try_from(bins).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let width = ((most - least + over(bins) - 1) / over(bins)).max(1) * 1_000_000;
     let mut bars: Vec<(f64, u64)> = (0..bins)

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::StepOrder;
 use super::answer::{FunnelAnswer, FunnelSum, Telling};
 use super::ordered::Ordered;
 use super::outcome::{FunnelOutcome, FunnelStanding};
@@ -11,6 +10,7 @@ use super::strict::Strict;
 use super::tally::{Best, Tally};
 use super::trial::Trial;
 use super::window::Window;
+use super::{Entry, FunnelRange, StepOrder};
 use crate::fold::Fingerprint;
 use crate::query::asked::Asked;
 use crate::query::breakdown::Attribution;
@@ -50,11 +50,45 @@ enum Road {
 impl Query {
     /// A funnel made ready, as of an instant; none for another kind.
     ///
+    /// Who converted, may still convert, or dropped, where and since when, is in each customer's
+    /// [`FunnelOutcome`], so that a list of them can be made customer by customer, however long it is.
+    ///
     /// # Errors
     /// [`QueryError`] for a breakdown that the terms cannot give.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::fold::{Projection, States};
+    /// use tenure_core::log::{Append, Log};
+    /// use tenure_core::query::{FunnelStanding, Query, Terms};
+    /// use tenure_core::report::{Report, add_all};
+    /// use tenure_core::{Customer, CustomerEvent, Event, EventId, Timestamp};
+    /// let at = Timestamp::parse("2024-05-01T10:00:00Z")?;
+    /// let ann = Customer::parse("ann", "shop")?;
+    /// let order = CustomerEvent::OrderPlaced { order: None, total: None, lines: vec![] };
+    /// let order = Event::new(EventId::from_foreign("shop", "1"), ann, at, order)?;
+    /// let mut log = Log::new();
+    /// log.append(&Append::new(vec![order]), at)?;
+    ///
+    /// let query = Query::parse(r#"{"kind": "funnel", "steps": ["order_placed", "order_refunded"]}"#)?;
+    /// let funnel = query.funnel(&Terms::default(), at)?.ok_or("no funnel")?;
+    /// let states = States::of_log(&funnel, query.frame.cut(), &log);
+    /// let report = funnel.report(at);
+    /// let answer = serde_json::to_value(report.finish(add_all(&report, &states, at)))?;
+    /// assert_eq!(answer["counts"], serde_json::json!([1, 0]));
+    /// assert_eq!(answer["pending"], serde_json::json!(["shop:ann"]));
+    ///
+    /// for (_, folded) in states.iter() {
+    ///     for (_, outcome) in funnel.view(&folded.state, at).outcomes() {
+    ///         assert_eq!(outcome.standing, FunnelStanding::Pending);
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn funnel(&self, terms: &Terms, as_of: Timestamp) -> Result<Option<Asked<FunnelCourse>>, QueryError> {
         let Ask::Funnel(ask) = &self.ask else { return Ok(None) };
         let plan = Plan::new(ask, &self.frame)?;
+        let range = plan.range;
         let telling = Telling::new(ask, &plan, &self.frame, as_of);
         let by_step = ask.breakdown.as_ref().filter(|by| by.attribution == Attribution::Step);
         let course = FunnelCourse { plan, telling, by_step: by_step.and_then(|by| by.step) };
@@ -63,7 +97,9 @@ impl Query {
         let selectors: Vec<&Selector> = steps.chain(exclusions).collect();
         // The customer's next fact must be the next step, so all are looked at.
         let besides = if ask.order == StepOrder::Strict { Besides::All } else { Besides::None };
-        Asked::new(course, self, terms, &selectors, besides, ask.breakdown.as_ref(), &ask.count_by).map(Some)
+        let asked =
+            Asked::new(course, self, terms, &selectors, besides, ask.breakdown.as_ref(), &ask.count_by)?;
+        Ok(Some(asked.in_range(range)))
     }
 }
 
@@ -75,11 +111,11 @@ impl FunnelCourse {
         let met = glance.met & !(state.met & plan.first_time);
         state.met |= glance.met & plan.first_time;
         let in_range = plan.range.holds(at);
-        if plan.range_of_events && !in_range || met == 0 && plan.order != StepOrder::Strict {
+        if plan.range_of == FunnelRange::Events && !in_range || met == 0 && plan.order != StepOrder::Strict {
             return None;
         }
         let entries = if plan.order == StepOrder::Unordered { plan.all_steps() } else { 1 };
-        let entry = in_range && met & entries != 0 && !(plan.first_entry && state.entered);
+        let entry = in_range && met & entries != 0 && !(plan.entry == Entry::FirstEntry && state.entered);
         state.entered |= entry;
         Some(Seen { fact: Filled { at, id: glance.id, value: glance.value }, met, entry })
     }
@@ -112,9 +148,9 @@ impl Course for FunnelCourse {
         let plan = &self.plan;
         // Only the best entry counts, and nothing behind a chain can change it.
         let best_alone = !plan.attempts && plan.trend.is_none() && plan.exclusions.is_empty();
-        let plain = plan.tolerance == 0 && plan.required.len() == plan.steps;
+        let simple = plan.tolerance == 0 && plan.required.len() == plan.steps;
         let road = match plan.order {
-            StepOrder::Ordered if best_alone && plain => Road::Ordered(Ordered::default()),
+            StepOrder::Ordered if best_alone && simple => Road::Ordered(Ordered::default()),
             StepOrder::Strict if best_alone => Road::Strict(Strict::default()),
             _ => Road::Window(Window::default()),
         };

@@ -139,7 +139,9 @@ mod tests {
         #[test]
         fn a_matching_is_the_most_that_can_be(facts in prop::collection::vec(0_u64..32, 0..6)) {
             let mut matching = Matching::new();
-            facts.iter().for_each(|met| { matching.add(*met); });
+            for met in &facts {
+                matching.add(*met);
+            }
             let most = (0_u64..32).filter(|steps| !ways(*steps, &facts, 0).is_empty()).map(u64::count_ones).max();
             prop_assert_eq!(u32::try_from(matching.count()).ok(), most);
         }

@@ -72,9 +72,10 @@ impl Ordered {
     /// Prolongs the chain of the step before.
     #[inline]
     fn advance(&mut self, step: usize, fact: Filled) {
-        let (before, rest) = self.chains.split_at_mut(start(step));
+        let Some((before, rest)) = self.chains.split_at_mut_checked(start(step)) else { return };
         let before = before.get(start(step - 1)..).unwrap_or_default();
         if let Some((last, chain)) = rest.get_mut(..=step).and_then(<[_]>::split_last_mut) {
+            // Both are as long as the steps before.
             chain.copy_from_slice(before);
             *last = fact;
         }
@@ -86,6 +87,7 @@ impl Ordered {
         let (Some(first), Some(step)) = (chain.first(), chain.len().checked_sub(1)) else { return };
         if self.chains.is_empty() {
             self.chains.resize(start(plan.steps), *first);
+            self.best.reserve_exact(plan.steps);
         }
         if let Some(place) = self.chains.get_mut(start(step)..start(step + 1)) {
             place.copy_from_slice(chain);

@@ -21,12 +21,12 @@ pub(super) struct Plan {
     pub first_time: u64,
     pub order: StepOrder,
     pub strictly_later: bool,
-    pub first_entry: bool,
+    pub entry: Entry,
     /// In microseconds, as all durations here.
     pub window: i64,
     pub tolerance: i64,
     pub range: Range,
-    pub range_of_events: bool,
+    pub range_of: FunnelRange,
     pub exclusions: Vec<Taints>,
     pub effect: ExclusionEffect,
     pub attempts: bool,
@@ -49,8 +49,8 @@ pub struct Filled {
     pub at: Timestamp,
     /// Which fact.
     pub id: EventId,
-    /// The value that the answer is broken down by, as it says.
-    pub value: Word,
+    /// The value of the fact that the answer is broken down by.
+    pub(super) value: Word,
 }
 
 impl Filled {
@@ -128,11 +128,11 @@ impl Plan {
             first_time: set(|step| step.first_time_only),
             order: ask.order,
             strictly_later: ask.ties == Ties::StrictlyLater,
-            first_entry: ask.entry == Entry::FirstEntry,
+            entry: ask.entry,
             window: micros(ask.window_seconds),
             tolerance: micros(ask.tie_tolerance_seconds),
             range,
-            range_of_events: ask.range == FunnelRange::Events,
+            range_of: ask.range,
             exclusions: exclusions.collect(),
             // An attempt is over at its first taint, and the steps before it stand.
             effect: if attempts { ExclusionEffect::DropOff } else { ask.exclusion_effect },
@@ -160,7 +160,7 @@ impl Plan {
     /// The last instant, in microseconds, at which a step counts for an entry.
     pub(super) fn deadline(&self, entry: Timestamp) -> i64 {
         let end = entry.as_micros().saturating_add(self.window);
-        match self.range.to.filter(|_| self.range_of_events) {
+        match self.range.to.filter(|_| self.range_of == FunnelRange::Events) {
             Some(to) => end.min(to.as_micros()),
             None => end,
         }

@@ -13,6 +13,9 @@ use super::tally::Tally;
 use super::trial::Trial;
 use crate::time::Timestamp;
 
+/// What is done with a road: its steps with the one it begins at, and the facts chosen for them.
+type Each<'a> = dyn FnMut(u64, &[(usize, usize)]) + 'a;
+
 /// One entry on its way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Run {
@@ -73,7 +76,9 @@ impl Run {
             let mut reached = Vec::new();
             alone.roads(plan, &others, &mut |_, more| reached.push(alone.prolonged(more, &others)));
             run.threads = Vec::new();
-            reached.into_iter().for_each(|thread| run.keep(plan, thread, true));
+            for thread in reached {
+                run.keep(plan, thread, true);
+            }
         }
         run
     }
@@ -81,7 +86,9 @@ impl Run {
     /// Takes in all facts of the next instant.
     fn pass(&mut self, plan: &Plan, facts: &[Seen]) {
         if plan.strictly_later {
-            facts.iter().for_each(|seen| self.pass_one(plan, seen));
+            for seen in facts {
+                self.pass_one(plan, seen);
+            }
         } else {
             self.pass_any(plan, facts);
         }
@@ -153,9 +160,8 @@ impl Run {
 }
 
 impl Thread {
-    /// All roads from a state by distinct facts of one instant, the empty one among them: `each` is given the steps of
-    /// the road with the one it begins at, and the facts chosen for them.
-    fn roads(&self, plan: &Plan, facts: &[Seen], each: &mut dyn FnMut(u64, &[(usize, usize)])) {
+    /// All roads from a state by distinct facts of one instant, the empty one among them.
+    fn roads(&self, plan: &Plan, facts: &[Seen], each: &mut Each<'_>) {
         let met: Vec<u64> = facts.iter().map(|seen| seen.met).collect();
         let mut open = vec![(self.step, 1_u64 << self.step)];
         while let Some((step, road)) = open.pop() {
