@@ -318,7 +318,7 @@ mod tests {
         for (bad, why) in [
             ("[]", "[] is no query"),
             ("{", "this is not JSON"),
-            (r#"{}"#, "kind: missing: write one of funnel"),
+            (r"{}", "kind: missing: write one of funnel"),
             (
                 r#"{"kind": "funel"}"#,
                 "kind: unknown kind \"funel\": write one of funnel, retention, lifecycle, paths, stickiness, transitions, repurchase; did you mean \"funnel\"?",
