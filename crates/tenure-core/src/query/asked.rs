@@ -232,34 +232,33 @@ impl<C: Course> Asked<C> {
 
     /// One outcome a value; of several histories of one customer under one value the better one.
     fn outcomes(&self, state: &AskedState<C::State>, as_of: Timestamp) -> Vec<(Box<str>, C::Outcome)> {
-        let one = |part: Word, of: &C::State| {
-            let outcome = self.course.outcome(of, &state.words, as_of)?;
-            let by = self.breakdown.as_ref().map(|by| by.attribution);
-            let value = match by {
-                None => Word::NONE,
-                Some(Attribution::AllEvents) => part,
-                Some(_) => self.course.value(&outcome).unwrap_or(state.touch),
-            };
-            Some((Box::from(state.words.text(value)), outcome))
-        };
+        let by_part = self.breakdown.as_ref().is_some_and(|by| by.attribution == Attribution::AllEvents);
+        let one = |of: &C::State| self.course.outcome(of, &state.words, as_of);
+        let mut best: BTreeMap<&str, C::Outcome> = BTreeMap::new();
         match self.units {
-            UnitsOf::Values => Vec::new(),
-            UnitsOf::Customer => one(Word::NONE, &state.whole).into_iter().collect(),
+            UnitsOf::Values => {}
+            UnitsOf::Customer => best.extend(one(&state.whole).map(|outcome| ("", outcome))),
             UnitsOf::Parts => {
-                let mut best: BTreeMap<Box<str>, C::Outcome> = BTreeMap::new();
                 // In the order of texts: the order in which words were kept is that of ids.
                 let mut parts: Vec<_> = state.parts.iter().collect();
                 parts.sort_by_key(|((key, value), _)| (state.words.text(*key), state.words.text(*value)));
-                for (value, outcome) in parts.into_iter().filter_map(|((_, value), of)| one(*value, of)) {
-                    let outcome = match best.remove(&value) {
+                for ((_, value), outcome) in parts.into_iter().filter_map(|(part, of)| Some((part, one(of)?)))
+                {
+                    let value = state.words.text(*value);
+                    let outcome = match best.remove(value) {
                         Some(before) => self.course.better(before, outcome),
                         None => outcome,
                     };
                     best.insert(value, outcome);
                 }
-                best.into_iter().collect()
             }
         }
+        let value = |outcome: &C::Outcome| self.course.value(outcome).unwrap_or(state.touch);
+        let named = best.into_iter().map(|(part, outcome)| match &self.breakdown {
+            Some(_) if !by_part => (state.words.text(value(&outcome)).into(), outcome),
+            _ => (part.into(), outcome),
+        });
+        named.collect()
     }
 
     /// Follows the history of a value, whose facts may be of many customers.

@@ -25,7 +25,9 @@ pub use bucket::{Buckets, Period, Span, WeekStart};
 pub use course::Course;
 pub use frame::{Frame, Known, Range, Version};
 pub use funnel::{
-    Count, Entry, Exclusion, ExclusionEffect, FunnelOutput, FunnelQuery, FunnelRange, Step, StepOrder, Ties,
+    Count, Entry, Exclusion, ExclusionEffect, Filled, FunnelAnswer, FunnelCourse, FunnelOutcome,
+    FunnelOutput, FunnelQuery, FunnelRange, FunnelStanding, FunnelState, FunnelSteps, FunnelSum, Step,
+    StepOrder, Ties, TimeToConvert, TrendRow,
 };
 pub use lens::{Glance, Word, Words};
 pub use lifecycle::{LifecycleAnswer, LifecycleCourse, LifecycleQuery, LifecycleState, Movement, NewBasis};

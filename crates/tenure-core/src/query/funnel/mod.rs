@@ -1,5 +1,25 @@
 //! Funnels: how many customers go through steps in order, where they stop, and how long it takes.
 
+mod answer;
+mod course;
+mod matching;
+mod ordered;
+mod outcome;
+mod plan;
+mod search;
+mod strict;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod trial;
+mod unordered;
+mod window;
+
+pub use answer::{FunnelAnswer, FunnelSteps, FunnelSum, TimeToConvert, TrendRow};
+pub use course::{FunnelCourse, FunnelState};
+pub use outcome::{FunnelOutcome, FunnelStanding};
+pub use plan::Filled;
+
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
@@ -328,8 +348,55 @@ impl FunnelQuery {
                 "reset: it is for the order \"unordered\" alone",
             ));
         }
+        if self.bins > Self::MOST_BINS {
+            return Err(QueryError::new("bins", format!("{}: at most {}", self.bins, Self::MOST_BINS)));
+        }
+        self.check_order()?;
+        self.check_output()
+    }
+
+    /// What has no meaning in an order.
+    fn check_order(&self) -> Result<(), QueryError> {
+        if self.tie_tolerance_seconds > 0
+            && (self.order != StepOrder::Ordered || self.ties == Ties::StrictlyLater)
+        {
+            let why = format!(
+                "{}: it is for the order \"ordered\" and ties in \"step_order\" alone",
+                self.tie_tolerance_seconds
+            );
+            return Err(QueryError::new("tie_tolerance_seconds", why));
+        }
+        if self.order != StepOrder::Unordered {
+            return Ok(());
+        }
+        if let Some(step) = self.steps.iter().position(|step| step.optional) {
+            let why =
+                "true: without an order, no step is left out; write \"ordered\" or \"strict\" as `order`";
+            return Err(QueryError::new(format!("steps[{step}].optional"), why));
+        }
+        if self.entry == Entry::FirstEntry {
+            let why = "first_entry: without an order, any step begins a window; write \"any_entry\"";
+            return Err(QueryError::new("entry", why));
+        }
         Ok(())
     }
+
+    /// What an output does not tell.
+    fn check_output(&self) -> Result<(), QueryError> {
+        let attempts = self.count == Count::Attempts;
+        if attempts && self.output != FunnelOutput::Steps {
+            let why = "attempts: they are told as entries and conversions; leave `output` out";
+            return Err(QueryError::new("count", why));
+        }
+        if self.explain && (attempts || self.output == FunnelOutput::Trend) {
+            let why = "true: attempts and trends have no one chain a customer; leave it out";
+            return Err(QueryError::new("explain", why));
+        }
+        Ok(())
+    }
+
+    /// The most bars of a histogram.
+    pub const MOST_BINS: usize = 10_000;
 
     /// The most steps of a funnel.
     pub const MOST_STEPS: usize = 24;
