@@ -280,9 +280,12 @@ fn frame(scale: Scale, bounded: bool, filtered: bool) -> impl Strategy<Value = M
         let text = scale.at(micros).to_string();
         text.trim_end_matches('Z').to_owned()
     };
-    let chance = if bounded { 1.0 } else { 0.4 };
-    let from = option::weighted(chance, near().prop_map(|micros| micros - 2 * HOUR));
-    let to = option::weighted(chance, (near(), near()).prop_map(|(a, b)| a + b));
+    let bound = move |micros: BoxedStrategy<i64>| {
+        let open = prop_oneof![3 => Just(None), 2 => micros.clone().prop_map(Some)];
+        if bounded { micros.prop_map(Some).boxed() } else { open.boxed() }
+    };
+    let from = bound(near().prop_map(|micros| micros - 2 * HOUR).boxed());
+    let to = bound((near(), near()).prop_map(|(a, b)| a + b).boxed());
     let as_of = option::weighted(0.4, (near(), near()).prop_map(|(a, b)| a + b));
     let known_at = option::weighted(
         0.2,
@@ -512,7 +515,7 @@ fn funnel_of(scale: Scale, steps: usize, order: &'static str) -> impl Strategy<V
                 "order": order,
                 "window_seconds": window,
                 "ties": if later { "strictly_later" } else { "step_order" },
-                "tie_tolerance_seconds": tolerance,
+                "tie_tolerance_seconds": if order == "ordered" && !later { tolerance } else { 0 },
                 "entry": if first && !unordered { "first_entry" } else { "any_entry" },
                 "exclusions": if steps == 1 { Vec::new() } else { exclusions },
                 "exclusion_effect": if effect == "reset" && !unordered { "drop_off" } else { effect },
@@ -524,7 +527,7 @@ fn funnel_of(scale: Scale, steps: usize, order: &'static str) -> impl Strategy<V
                 "from_step": from,
                 "to_step": to,
                 "bins": bins,
-                "explain": explain && !attempts && output == "steps",
+                "explain": explain && !attempts && output != "trend",
             });
             together("funnel", [own, period])
         },

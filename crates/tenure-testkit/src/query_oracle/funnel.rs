@@ -145,16 +145,16 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &FunnelQuery) -> Value {
         let value = step_of.map(at_step);
         Some((outcome, value))
     };
-    let better = |one: Outcome, mut other: Outcome| {
-        let (mut first, second) =
-            if one.best.rank(ask) <= other.best.rank(ask) { (one, other) } else { (std::mem::replace(&mut other, one), other) };
+    let better = |one: (Outcome, Option<String>), other: (Outcome, Option<String>)| {
+        let ((mut first, value), (second, _)) =
+            if one.0.best.rank(ask) <= other.0.best.rank(ask) { (one, other) } else { (other, one) };
         for (bucket, converts) in second.trend {
             *first.trend.entry(bucket).or_default() |= converts;
         }
         first.entries += second.entries;
         first.conversions += second.conversions;
         first.pending = first.best.depth < ask.required() && (first.pending || second.pending);
-        first
+        (first, value)
     };
     asking.answer(&counting, outcome, better, |all| {
         if ask.count == Count::Attempts {
@@ -180,9 +180,14 @@ fn followed(
         meets(&step.selector, fact)
             && (!step.first_time_only || first().is_some_and(|first| first.view.id == fact.view.id))
     };
+    // The rows of a trend are whole buckets.
+    let in_range = |at: i64| match ask.output {
+        FunnelOutput::Trend => calendar.holds(calendar.bucket(at)),
+        FunnelOutput::Steps | FunnelOutput::TimeToConvert => asking.in_range(at),
+    };
     let looked: Vec<Looked<'_>> = facts
         .iter()
-        .filter(|fact| ask.range == FunnelRange::Entry || asking.in_range(fact.at))
+        .filter(|fact| ask.range == FunnelRange::Entry || in_range(fact.at))
         .map(|fact| Looked {
             met: ask.steps.iter().map(|step| step_met(step, fact)).collect(),
             excluded: ask.exclusions.iter().map(|exclusion| meets(&exclusion.selector, fact)).collect(),
@@ -191,7 +196,7 @@ fn followed(
         .collect();
     let is_entry = |fact: &Looked<'_>| {
         let first = if ask.order == StepOrder::Unordered { fact.met.len() } else { 1 };
-        fact.met.iter().take(first).any(|met| *met) && asking.in_range(fact.fact.at)
+        fact.met.iter().take(first).any(|met| *met) && in_range(fact.fact.at)
     };
     let entries = looked.iter().enumerate().filter(|(_, fact)| is_entry(fact)).map(|(place, _)| place);
     let entries = entries.take(if ask.entry == Entries::FirstEntry { 1 } else { usize::MAX });
@@ -202,7 +207,9 @@ fn followed(
         })
         .collect();
 
+    let attempts = ask.count == Count::Attempts;
     let candidates: Vec<Tried> = match ask.exclusion_effect {
+        _ if attempts => all.clone(),
         ExclusionEffect::DropOff => all.iter().cloned().map(|tried| tried.dropped_off(ask)).collect(),
         ExclusionEffect::Reset => all.clone(),
         ExclusionEffect::Discard => {
@@ -227,7 +234,8 @@ fn followed(
 
     let mut trend: BTreeMap<Bucket, bool> = BTreeMap::new();
     for tried in &all {
-        let converts = tried.depth == ask.required() && tried.taint.is_none();
+        let discarded = ask.exclusion_effect == ExclusionEffect::Discard && tried.taint.is_some();
+        let converts = !discarded && tried.clone().dropped_off(ask).depth == ask.required();
         *trend.entry(calendar.bucket(tried.at())).or_default() |= converts;
     }
 
@@ -282,6 +290,11 @@ fn steps_of(ask: &FunnelQuery, all: &[(String, Outcome)]) -> Value {
         "average_seconds": averages,
         "median_seconds": medians,
     });
+    explained(ask, all, &mut answer);
+    answer
+}
+
+fn explained(ask: &FunnelQuery, all: &[(String, Outcome)], answer: &mut Value) {
     if ask.explain
         && let Some(fields) = answer.as_object_mut()
     {
@@ -293,7 +306,6 @@ fn steps_of(ask: &FunnelQuery, all: &[(String, Outcome)]) -> Value {
             all.iter().map(|(name, one)| (name.clone(), ids(one).into())).collect();
         fields.insert("explain".into(), explain.into());
     }
-    answer
 }
 
 fn time_to_convert(ask: &FunnelQuery, all: &[(String, Outcome)]) -> Value {
@@ -302,12 +314,14 @@ fn time_to_convert(ask: &FunnelQuery, all: &[(String, Outcome)]) -> Value {
     let between = |one: &Outcome| Some(time(one, to)? - time(one, ask.from_step)?);
     let mut times: Vec<i64> = all.iter().filter_map(|(_, one)| between(one)).collect();
     times.sort_unstable();
-    json!({
+    let mut answer = json!({
         "seconds": times.iter().map(|time| seconds(*time)).collect::<Vec<_>>(),
         "average_seconds": average(&times),
         "median_seconds": median(&times),
         "histogram": histogram(&times, ask.bins),
-    })
+    });
+    explained(ask, all, &mut answer);
+    answer
 }
 
 fn histogram(sorted: &[i64], bins: usize) -> Value {
@@ -327,13 +341,12 @@ fn histogram(sorted: &[i64], bins: usize) -> Value {
 
 fn trend(asking: &Asking<'_, '_>, calendar: &Calendar, all: &[(String, Outcome)]) -> Value {
     let with_entries = || all.iter().flat_map(|(_, one)| one.trend.keys().copied());
-    let to = asking.frame.to.and_then(|to| asking.frame.zone().instant(to).ok()).map(Timestamp::as_micros);
     let first = calendar.first.or_else(|| with_entries().min());
-    let last = match to {
-        Some(to) => Some(calendar.bucket((to - 1).min(asking.as_of.as_micros()))),
-        None => with_entries().max(),
+    let end = match asking.frame.to {
+        Some(_) => Some(calendar.end),
+        None => with_entries().max().map(|last| calendar.next(last)),
     };
-    let rows = first.zip(last).map(|(first, last)| calendar.between(first, calendar.next(last)));
+    let rows = first.zip(end).map(|(first, end)| calendar.between(first, end));
     let row = |bucket: Bucket| {
         let here: Vec<bool> = all.iter().filter_map(|(_, one)| one.trend.get(&bucket).copied()).collect();
         let (entered, converted) = (here.len(), here.iter().filter(|converts| **converts).count());

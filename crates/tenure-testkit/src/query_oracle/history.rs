@@ -103,7 +103,7 @@ impl<'f> Asking<'_, 'f> {
         &self,
         counting: &Counting<'_>,
         outcome: impl Fn(&[Fact<'f>]) -> Option<(O, Option<String>)>,
-        better: impl Fn(O, O) -> O,
+        better: impl Fn((O, Option<String>), (O, Option<String>)) -> (O, Option<String>),
         finish: impl Fn(&[(String, O)]) -> Value,
     ) -> Value {
         let mut by_value: BTreeMap<String, Vec<(String, O)>> = BTreeMap::new();
@@ -118,22 +118,22 @@ impl<'f> Asking<'_, 'f> {
                 };
                 (key, if all_events { fact.value.clone() } else { String::new() })
             };
-            let mut of_customer: BTreeMap<String, O> = BTreeMap::new();
+            let mut of_customer: BTreeMap<String, (O, Option<String>)> = BTreeMap::new();
             for which in facts.iter().map(part).collect::<BTreeSet<_>>() {
                 let own: Vec<Fact<'f>> = facts.iter().filter(|fact| part(fact) == which).cloned().collect();
-                let Some((outcome, known)) = outcome(&own) else { continue };
-                let value = match counting.breakdown {
-                    None => String::new(),
-                    Some(_) if all_events => which.1,
-                    Some(_) => known.unwrap_or_else(|| touch.clone()),
-                };
-                let outcome = match of_customer.remove(&value) {
+                let Some(outcome) = outcome(&own) else { continue };
+                let outcome = match of_customer.remove(&which.1) {
                     Some(before) => better(before, outcome),
                     None => outcome,
                 };
-                of_customer.insert(value, outcome);
+                of_customer.insert(which.1, outcome);
             }
-            for (value, outcome) in of_customer {
+            for (part, (outcome, known)) in of_customer {
+                let value = match counting.breakdown {
+                    None => String::new(),
+                    Some(_) if all_events => part,
+                    Some(_) => known.unwrap_or_else(|| touch.clone()),
+                };
                 by_value.entry(value).or_default().push((name.clone(), outcome));
             }
         }

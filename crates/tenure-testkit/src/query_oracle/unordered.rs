@@ -1,6 +1,6 @@
 //! Windows of unordered funnels: steps and facts matched by trying every assignment.
 
-use tenure_core::query::{ExclusionEffect, FunnelQuery};
+use tenure_core::query::{Count, ExclusionEffect, FunnelQuery};
 
 use super::funnel::{Looked, Tried, Words as _};
 
@@ -14,49 +14,54 @@ pub(super) struct Window<'a, 'f> {
 impl Window<'_, '_> {
     pub fn tried(&self) -> Tried {
         let Some(entry) = self.facts.get(self.entry) else { return Tried::default() };
+        // Attempts end at a taint.
+        let resets = self.ask.exclusion_effect == ExclusionEffect::Reset && self.ask.count == Count::Customers;
         let mut lost = entry.fact.at - 1;
         let (done, taint) = loop {
             let done = self.done(lost);
-            let taint = self.taint(&done, lost);
-            match taint {
-                Some(at) if self.ask.exclusion_effect == ExclusionEffect::Reset => {
-                    let complete = done.len() == self.ask.steps.len();
-                    if complete && done.last().is_some_and(|complete| *complete <= at) {
-                        break (done, None);
-                    }
-                    lost = at;
-                }
+            match self.taint(&done, lost) {
+                Some(at) if resets && self.is_complete_at(&done, at) => break (done, None),
+                Some(at) if resets => lost = at,
                 taint => break (done, taint),
             }
         };
-        let mut times: Vec<Option<i64>> = done.into_iter().map(Some).collect();
-        times.resize(self.ask.steps.len(), None);
-        Tried { taint, ..Tried::at_times(entry, self.ask, times) }
+        let mut chain: Vec<Option<usize>> = done.into_iter().map(Some).collect();
+        chain.resize(self.ask.steps.len(), None);
+        Tried { taint, ..Tried::of(self.facts, self.entry, self.ask, &chain) }
     }
 
-    /// When each number of steps was done, of the facts after an instant.
-    fn done(&self, after: i64) -> Vec<i64> {
+    fn at(&self, fact: usize) -> i64 {
+        self.facts.get(fact).map_or(i64::MAX, |fact| fact.fact.at)
+    }
+
+    fn is_complete_at(&self, done: &[usize], at: i64) -> bool {
+        done.len() == self.ask.steps.len() && done.last().is_some_and(|last| self.at(*last) <= at)
+    }
+
+    /// With which fact each number of steps was done, of the facts after an instant.
+    fn done(&self, after: i64) -> Vec<usize> {
         let Some(entry) = self.facts.get(self.entry) else { return Vec::new() };
         let end = self.ask.window_end(entry.fact.at);
-        let inside: Vec<&Looked<'_>> =
-            self.facts.iter().filter(|fact| fact.fact.at > after && fact.fact.at <= end).collect();
+        let mut so_far = Vec::new();
         let mut done = Vec::new();
-        for now in inside.iter().map(|fact| fact.fact.at) {
-            let so_far: Vec<&Looked<'_>> = inside.iter().copied().filter(|fact| fact.fact.at <= now).collect();
-            let most = most(0, self.ask.steps.len(), &so_far);
-            done.resize(done.len().max(most), now);
+        for (place, fact) in self.facts.iter().enumerate() {
+            if fact.fact.at > after && fact.fact.at <= end {
+                so_far.push(fact);
+                done.resize(done.len().max(most(0, self.ask.steps.len(), &so_far)), place);
+            }
         }
         done
     }
 
     /// The first fact that must not be there, between the numbers of steps that it must not be between.
-    fn taint(&self, done: &[i64], lost: i64) -> Option<i64> {
+    fn taint(&self, done: &[usize], lost: i64) -> Option<i64> {
         let entry = self.facts.get(self.entry)?;
         let end = self.ask.window_end(entry.fact.at);
         let mut taints = Vec::new();
         for (number, exclusion) in self.ask.exclusions.iter().enumerate() {
-            let Some(after) = done.get(exclusion.from_step).copied() else { continue };
-            let before = done.get(exclusion.to_step.unwrap_or(self.ask.steps.len() - 1)).copied();
+            let step_at = |step: usize| done.get(step).map(|fact| self.at(*fact));
+            let Some(after) = step_at(exclusion.from_step) else { continue };
+            let before = step_at(exclusion.to_step.unwrap_or(self.ask.steps.len() - 1));
             let there = self.facts.iter().filter(|fact| fact.excluded(number)).map(|fact| fact.fact.at);
             taints.extend(there.filter(|at| {
                 *at > after && *at > lost && before.is_none_or(|before| *at < before) && *at <= end

@@ -3,6 +3,7 @@
 mod conformance;
 mod engine;
 mod policy_check;
+mod query_laws;
 mod query_oracle;
 mod simulated;
 mod stage_oracle;

@@ -29,31 +29,32 @@ pub fn terms(stages: &StagePolicy) -> Terms {
     Terms { stages: Some(Arc::new(StageMachine::new(stages.clone()))), segments: None }
 }
 
-/// What the engine answers.
-macro_rules! asked {
-    ($asked:expr, $query:expr, $log:expr, $as_of:expr) => {{
-        let Some(asked) = $asked? else { return Ok(Value::Null) };
-        let states = States::of_log(&asked, $query.frame.cut(), $log);
-        let report = asked.report($as_of);
-        Ok(serde_json::to_value(report.finish(add_all(&report, &states, $as_of))).unwrap())
+/// Does something with a query made ready, whatever its kind.
+macro_rules! with_asked {
+    ($query:expr, $stages:expr, $as_of:expr, $asked:ident => $body:expr) => {{
+        let (query, as_of): (&Query, Timestamp) = ($query, $as_of);
+        let terms = crate::query_oracle::terms($stages);
+        match query.kind() {
+            "funnel" => query.funnel(&terms, as_of).map(|asked| asked.map(|$asked| $body)),
+            "retention" => query.retention(&terms, as_of).map(|asked| asked.map(|$asked| $body)),
+            "lifecycle" => query.lifecycle(&terms, as_of).map(|asked| asked.map(|$asked| $body)),
+            "paths" => query.paths(&terms, as_of).map(|asked| asked.map(|$asked| $body)),
+            "stickiness" => query.stickiness(&terms, as_of).map(|asked| asked.map(|$asked| $body)),
+            "transitions" => query.transitions(&terms, as_of).map(|asked| asked.map(|$asked| $body)),
+            _ => query.repurchase(&terms, as_of).map(|asked| asked.map(|$asked| $body)),
+        }
+        .map(Option::unwrap)
     }};
 }
+pub(crate) use with_asked;
 
-pub fn engine(
-    query: &Query,
-    log: &Log,
-    stages: &StagePolicy,
-    as_of: Timestamp,
-) -> Result<Value, QueryError> {
-    let terms = terms(stages);
-    match query.kind() {
-        "retention" => asked!(query.retention(&terms, as_of), query, log, as_of),
-        "lifecycle" => asked!(query.lifecycle(&terms, as_of), query, log, as_of),
-        "paths" => asked!(query.paths(&terms, as_of), query, log, as_of),
-        "stickiness" => asked!(query.stickiness(&terms, as_of), query, log, as_of),
-        "transitions" => asked!(query.transitions(&terms, as_of), query, log, as_of),
-        _ => asked!(query.repurchase(&terms, as_of), query, log, as_of),
-    }
+/// What the engine answers.
+pub fn engine(query: &Query, log: &Log, stages: &StagePolicy, as_of: Timestamp) -> Result<Value, QueryError> {
+    with_asked!(query, stages, as_of, asked => {
+        let states = States::of_log(&asked, query.frame.cut(), log);
+        let report = asked.report(as_of);
+        serde_json::to_value(report.finish(add_all(&report, &states, as_of))).unwrap()
+    })
 }
 
 /// Whether two answers are one; floats may differ in their last digits, since sums of floats depend on how they are
@@ -76,7 +77,7 @@ fn agree(one: &Value, other: &Value) -> bool {
 }
 
 /// A case as people read it.
-fn shown(case: &QueryCase) -> String {
+pub fn shown(case: &QueryCase) -> String {
     let facts: Vec<String> = case
         .log()
         .facts()
@@ -110,6 +111,11 @@ fn compare(kind: &'static str, few: u32) {
         panic!("{why}");
     }
     result.unwrap();
+}
+
+#[test]
+fn funnels_are_by_the_book() {
+    compare("funnel", 500);
 }
 
 #[test]
