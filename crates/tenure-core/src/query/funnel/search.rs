@@ -51,7 +51,7 @@ impl Search<'_> {
         if self.plan.strictly_later { follower - 1 } else { follower.saturating_add(self.plan.tolerance) }
     }
 
-    /// The earliest that a step may be whose required predecessor is at an instant.
+    /// The earliest that a step may be whose predecessor is at an instant.
     fn after(&self, predecessor: i64) -> i64 {
         if self.plan.strictly_later { predecessor + 1 } else { predecessor - self.plan.tolerance }
     }
@@ -66,14 +66,15 @@ impl Search<'_> {
             let facts = self.facts;
             let Some(of_step) = self.of_steps.get_mut(step) else { continue };
             of_step.retain(|place| reachable && facts.get(*place).is_some_and(|seen| seen.micros() >= from));
-            if !self.plan.is_optional(step) {
-                match of_step.first() {
-                    Some(first) => {
-                        earliest = facts.get(*first).map_or(0, Seen::micros);
-                        depth += 1;
-                    }
-                    None => reachable = false,
+            let first = of_step.first().and_then(|first| facts.get(*first)).map(Seen::micros);
+            match first {
+                // By tolerance, an optional step may lead further back.
+                Some(first) if self.plan.is_optional(step) => earliest = earliest.min(first),
+                Some(first) => {
+                    earliest = first;
+                    depth += 1;
                 }
+                None => reachable &= self.plan.is_optional(step),
             }
         }
         depth
