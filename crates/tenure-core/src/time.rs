@@ -284,9 +284,9 @@ impl Duration {
         if micros >= 0 && micros <= Timestamp::MAX.0 { Some(Self(micros)) } else { None }
     }
 
-    /// This many times 86,400 seconds.
+    /// This many times 86,400 seconds, at most as long as the years 1970 to 9999.
     pub const fn days(days: u32) -> Self {
-        let micros = days as i64 * MICROS_PER_DAY;
+        let micros = (days as i64).saturating_mul(MICROS_PER_DAY);
         Self(if micros > Timestamp::MAX.0 { Timestamp::MAX.0 } else { micros })
     }
 
@@ -296,7 +296,10 @@ impl Duration {
     }
 
     /// The length in seconds. Exact up to 285 years.
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years fit into the 53 bits of a float")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "microseconds of 285 years fit into the 53 bits of a float"
+    )]
     pub const fn as_seconds(self) -> f64 {
         self.0 as f64 / 1e6
     }
@@ -523,6 +526,12 @@ pub enum TimeError {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_duration_is_longer_than_all_time() {
+        assert_eq!(Duration::days(u32::MAX).as_micros(), Timestamp::MAX.as_micros());
+        assert!((Duration::days(2).as_seconds() - 172_800.0).abs() < f64::EPSILON);
+    }
 
     #[test]
     fn odd_times_follow_the_stated_rule() {

@@ -87,8 +87,9 @@ pub(super) fn check_without_steps(
     count_by: &CountBy,
 ) -> Result<(), QueryError> {
     if let CountBy::CustomerAnd(property) = count_by {
-        let why =
-            format!("\"{property}\": it is for funnels alone, whose steps must agree; write {{\"property\": ...}}");
+        let why = format!(
+            "\"{property}\": it is for funnels alone, whose steps must agree; write {{\"property\": ...}}"
+        );
         return Err(QueryError::new("count_by.customer_and", why));
     }
     let Some(by) = breakdown else { return Ok(()) };

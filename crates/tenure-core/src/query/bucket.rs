@@ -1,5 +1,7 @@
 //! Buckets of time: hours, days, weeks, months, quarters and years of a zone's calendar.
 
+use std::sync::Arc;
+
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +14,7 @@ const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
 /// How long a bucket is, by the calendar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
     /// An hour of the wall clock. The hour that a clock shows twice is one bucket of two hours.
@@ -58,12 +60,35 @@ pub struct Buckets {
     clock: LocalClock,
     period: Period,
     week_start: WeekStart,
+    /// For each stretch of 28 days from 1970 to 2100 the month in which it begins and the day on which the next one
+    /// does: folds ask once a fact. Nothing for shorter periods.
+    months: Arc<[(i64, i32)]>,
 }
+
+/// No month is shorter, so at most one begins inside a stretch.
+const STRETCH: usize = 28;
 
 impl Buckets {
     /// The buckets of one length in a zone.
     pub fn new(period: Period, week_start: WeekStart, zone: Zone) -> Self {
-        Self { clock: LocalClock::new(zone), period, week_start }
+        let days = if period >= Period::Month { 0..47_880 } else { 0..0 };
+        let months = days.step_by(STRETCH).map(|day| {
+            let first = date_of(day);
+            let left = i32::from(first.num_days_in_month()) - i32::try_from(first.day0()).unwrap_or_default();
+            (month(first), day + left)
+        });
+        Self { clock: LocalClock::new(zone), period, week_start, months: months.collect() }
+    }
+
+    /// Months since the year 0.
+    #[inline]
+    fn month(&self, at: Timestamp) -> i64 {
+        let day = self.clock.day(at);
+        let stretch = usize::try_from(day).ok().and_then(|day| self.months.get(day / STRETCH));
+        match stretch {
+            Some((month, next)) => month + i64::from(day >= *next),
+            None => month(date_of(day)),
+        }
     }
 
     /// The number of the bucket that holds an instant. It grows with the instant, by one from bucket to bucket.
@@ -74,9 +99,9 @@ impl Buckets {
             Period::Day => i64::from(self.clock.day(at)),
             // The first of January 1970 was a Thursday.
             Period::Week => (i64::from(self.clock.day(at)) + self.days_of_the_week_before()).div_euclid(7),
-            Period::Month => month(date_of(self.clock.day(at))),
-            Period::Quarter => month(date_of(self.clock.day(at))).div_euclid(3),
-            Period::Year => i64::from(date_of(self.clock.day(at)).year()),
+            Period::Month => self.month(at),
+            Period::Quarter => self.month(at).div_euclid(3),
+            Period::Year => self.month(at).div_euclid(12),
         }
     }
 

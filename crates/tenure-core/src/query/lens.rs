@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::breakdown::{Breakdown, BreakdownScope};
 use super::selector::{Filter, Scope, Selector, Where};
 use super::standing::text_of;
-use crate::event::{By, EventView, Kind, KindSet};
+use crate::event::{EventView, Kind, KindSet};
 use crate::id::EventId;
 use crate::money::Money;
 use crate::projection::profile::ProfileView;
@@ -77,8 +77,6 @@ impl Glance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Besides {
     None,
-    /// Those by the customer.
-    ByCustomer,
     /// All whose kind is known.
     All,
 }
@@ -190,7 +188,6 @@ impl Lens {
             .collect();
         let besides_kinds = Kind::ALL.iter().copied().filter(|kind| match besides {
             Besides::None => false,
-            Besides::ByCustomer => kind.by() == By::Customer,
             Besides::All => *kind != Kind::Foreign,
         });
         let met = |kind: &Kind| selectors.iter().any(|sight| sight.fact.kinds().contains(*kind));

@@ -18,6 +18,8 @@ mod selector;
 mod standing;
 mod stickiness;
 mod transitions;
+#[cfg(test)]
+mod worked;
 
 pub use asked::{Asked, AskedReport, AskedState, AskedSum, AskedView, Broken};
 pub use breakdown::{Attribution, Breakdown, BreakdownScope, CountBy};

@@ -228,7 +228,8 @@ impl Query {
         let _ = as_of;
         let Ask::Paths(ask) = &self.ask else { return Ok(None) };
         let range = self.frame.range().map_err(|error| QueryError::new("from", error.to_string()))?;
-        let micros = i64::try_from(ask.window_seconds).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+        let micros =
+            i64::try_from(ask.window_seconds).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
         let course = PathsCourse {
             range,
             anchors: ask.anchors,
@@ -246,10 +247,18 @@ impl Query {
         };
         let groups = ask.compare.iter().flatten().map(Filter::of_customer).collect::<Vec<_>>();
         let filters: Vec<&Filter> = [&ask.filter].into_iter().chain(&groups).collect();
-        Asked::new(course, self, terms, &[&ask.anchor, &Selector::ANY], Besides::None, None, &CountBy::Customer)?
-            .with_names()
-            .with_filters(&filters, terms)
-            .map(Some)
+        Asked::new(
+            course,
+            self,
+            terms,
+            &[&ask.anchor, &Selector::ANY],
+            Besides::None,
+            None,
+            &CountBy::Customer,
+        )?
+        .with_names()
+        .with_filters(&filters, terms)
+        .map(Some)
     }
 }
 
@@ -417,5 +426,169 @@ impl Course for PathsCourse {
 
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of("paths", 1, &())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::query::worked::{answer, refused};
+
+    fn ask(more: &Value, story: &str) -> Value {
+        let mut query = json!({"kind": "paths", "anchor": "signed_up"});
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        answer(&query, "2024-06-01T00:00:00Z", story)
+    }
+
+    /// Sequences as text, with their counts.
+    fn told(answer: &Value) -> Vec<(String, u64)> {
+        let names = |path: &Value| {
+            path.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>().join(" ")
+        };
+        let sequences = answer["sequences"].as_array().unwrap();
+        sequences.iter().map(|one| (names(&one["path"]), one["count"].as_u64().unwrap())).collect()
+    }
+
+    fn expect(found: &[(String, u64)], expected: &[(&str, u64)]) {
+        let found: Vec<_> = found.iter().map(|(path, count)| (path.as_str(), *count)).collect();
+        assert_eq!(found, expected);
+    }
+
+    const ANN: &str = "
+        ann 2024-05-01T09:00:00 home
+        ann 2024-05-01T09:30:00 home
+        ann 2024-05-01T10:00:00 plans
+        ann 2024-05-01T10:00:00 signed_up
+        ann 2024-05-01T10:00:00 signed_up
+        ann 2024-05-01T10:00:00 cart
+        ann 2024-05-01T11:00:00 tag_added
+        ann 2024-05-01T12:00:00 cart
+        ann 2024-05-01T13:00:00 order_placed
+        ann 2024-05-02T10:00:00 cart
+        ann 2024-05-02T10:00:00.000001 home
+    ";
+
+    #[test]
+    fn a_path_is_what_the_customer_did_after_the_anchor_inside_the_window() {
+        let day = |more: Value| {
+            let mut all = json!({"window_seconds": 86_400});
+            all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            told(&ask(&all, ANN))
+        };
+        // The second sign-up is no repeat of the anchor, which is in no path; the tag was ours.
+        expect(&day(json!({})), &[("signed_up cart order_placed cart", 1)]);
+        expect(&day(json!({"collapse_repeats": false})), &[("signed_up cart cart order_placed cart", 1)]);
+        expect(&day(json!({"depth": 2})), &[("signed_up cart", 1)]);
+        expect(&day(json!({"depth": 3, "collapse_repeats": false})), &[("signed_up cart cart", 1)]);
+        let each = [("cart order_placed cart", 1), ("signed_up cart order_placed cart", 1)];
+        expect(&day(json!({"anchors": "each"})), &each);
+        expect(&told(&ask(&json!({}), ANN)), &[("signed_up cart order_placed cart home", 1)]);
+    }
+
+    #[test]
+    fn a_path_before_the_anchor_begins_with_the_nearest_fact() {
+        let before = |more: Value| {
+            let mut all = json!({"direction": "before"});
+            all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            told(&ask(&all, ANN))
+        };
+        expect(&before(json!({})), &[("plans home", 1)]);
+        expect(&before(json!({"collapse_repeats": false})), &[("plans home home", 1)]);
+        // Of the visits of the home page the later one is inside the window.
+        expect(&before(json!({"window_seconds": 1_800})), &[("plans home", 1)]);
+        expect(&before(json!({"window_seconds": 1_799})), &[("plans", 1)]);
+        expect(&before(json!({"anchors": "each"})), &[("plans home", 1), ("signed_up plans home", 1)]);
+        expect(&before(json!({"anchors": "each", "depth": 1})), &[("plans", 1), ("signed_up", 1)]);
+        let orders = json!({"anchor": "order_placed", "depth": 2});
+        expect(&before(orders), &[("cart signed_up", 1)]);
+    }
+
+    #[test]
+    fn an_anchor_is_in_range_and_its_path_need_not_be() {
+        let story = "
+            ann 2024-05-01T10:00:00 signed_up
+            ann 2024-05-01T11:00:00 home
+            ann 2024-05-02T00:00:00 signed_up
+            ann 2024-05-03T10:00:00 cart
+            bob 2024-05-03T00:00:00 signed_up
+            cyd 2024-05-02T00:00:00 signed_up
+            dan 2024-05-02T00:00:00 home
+        ";
+        let range = json!({"from": "2024-05-02T00:00:00", "to": "2024-05-03T00:00:00"});
+        // Nothing after it is a path, too.
+        expect(&told(&ask(&range, story)), &[("", 1), ("cart", 1)]);
+        let mut before = range;
+        before["direction"] = "before".into();
+        expect(&told(&ask(&before, story)), &[("", 1), ("home signed_up", 1)]);
+    }
+
+    const FOUR: &str = "
+        ann 2024-05-01T09:00:00 profile_updated plan=pro
+        ann 2024-05-01T10:00:00 signed_up
+        ann 2024-05-01T11:00:00 home page=1
+        ann 2024-05-01T12:00:00 cart page=2
+        bob 2024-05-01T10:00:00 signed_up
+        bob 2024-05-01T10:00:00 profile_updated plan=pro
+        bob 2024-05-01T11:00:00 home page=1
+        bob 2024-05-01T11:30:00 profile_updated plan=free
+        cyd 2024-05-01T10:00:00 signed_up
+        cyd 2024-05-01T11:00:00 home page=2
+        cyd 2024-05-01T12:00:00 profile_updated plan=pro
+        dan 2024-05-01T09:00:00 profile_updated plan=free
+        dan 2024-05-01T10:00:00 signed_up
+        dan 2024-05-01T11:00:00 cart page=1
+    ";
+
+    #[test]
+    fn what_is_rare_is_counted_and_the_tree_holds_all() {
+        let answer = ask(&json!({"min_share": 0.5}), FOUR);
+        assert_eq!(answer["paths"], 4);
+        assert_eq!(answer["sequences"], json!([{"path": ["home"], "count": 2, "share": 0.5}]));
+        assert_eq!(answer["other"], json!({"sequences": 2, "count": 2}));
+        let leaf = |name: &str, count| json!({"name": name, "count": count, "children": []});
+        let home = json!({"name": "home", "count": 3, "children": [leaf("cart", 1)]});
+        let tree = json!({"name": "signed_up", "count": 4, "children": [home, leaf("cart", 1)]});
+        assert_eq!(answer["tree"], tree);
+        assert_eq!(answer["compare"], json!(null));
+        expect(&told(&ask(&json!({}), FOUR)), &[("home", 2), ("cart", 1), ("home cart", 1)]);
+    }
+
+    #[test]
+    fn a_test_leaves_facts_out_of_paths() {
+        let first = json!({"property": "page", "op": "eq", "value": 1});
+        let page = ask(&json!({"where": [first]}), FOUR);
+        expect(&told(&page), &[("home", 2), ("", 1), ("cart", 1)]);
+        let pro = json!({"property": "plan", "op": "eq", "value": "pro", "scope": "customer"});
+        let both = ask(
+            &json!({"where": {"any": [{"all": [first, pro]}, {"property": "page", "op": "eq", "value": 2}]}}),
+            FOUR,
+        );
+        // Ann and Bob were on the plan when they saw page 1; Dan was not.
+        expect(&told(&both), &[("home", 2), ("", 1), ("home cart", 1)]);
+        // Tests of the filter and of `where` are told apart where both ask the customer, too.
+        let filter = json!({"any": [first, pro]});
+        let second = json!({"any": [{"all": [{"property": "page", "op": "eq", "value": 2}, pro]}]});
+        expect(&told(&ask(&json!({"filter": filter, "where": second}), FOUR)), &[("", 1), ("cart", 1)]);
+        let crowd = vec![first; 65];
+        let error = refused(&json!({"kind": "paths", "anchor": "signed_up", "where": crowd}));
+        assert!(error.starts_with("where: 65 tests"), "{error}");
+    }
+
+    #[test]
+    fn groups_are_by_the_profile_as_of_the_anchor() {
+        let plan = |plan: &str| json!([{"property": "plan", "op": "eq", "value": plan}]);
+        let answer = ask(&json!({"compare": [plan("pro"), plan("free")]}), FOUR);
+        // Bob's profile is of the instant of his sign-up; Cyd's came later.
+        let expected = json!({
+            "sizes": [2, 1],
+            "differences": [
+                {"path": ["cart"], "shares": [0.0, 1.0], "difference": -1.0},
+                {"path": ["home"], "shares": [0.5, 0.0], "difference": 0.5},
+                {"path": ["home", "cart"], "shares": [0.5, 0.0], "difference": 0.5},
+            ],
+        });
+        assert_eq!(answer["compare"], expected);
+        assert_eq!(answer["paths"], 4);
     }
 }

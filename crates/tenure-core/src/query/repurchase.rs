@@ -239,3 +239,76 @@ impl Course for RepurchaseCourse {
         Fingerprint::of("repurchase", 1, &())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::query::worked::{answer, refused};
+
+    const STORY: &str = "
+        ann 2024-01-05T00:00:00 order_placed
+        ann 2024-01-06T00:00:00 order_placed
+        ann 2024-01-06T00:00:00 order_placed
+        ann 2024-03-01T00:00:00 order_placed
+        bob 2024-01-31T10:00:00 order_placed channel=web
+        bob 2024-02-10T10:00:00 order_placed channel=app
+        cyd 2024-01-10T00:00:00 order_placed
+        dan 2024-03-10T00:00:00 order_placed
+        eve 2023-12-31T00:00:00 order_placed
+        eve 2024-01-01T00:00:00 order_placed
+    ";
+
+    #[test]
+    fn a_bucket_holds_first_purchases_and_who_waits_is_censored() {
+        let query = json!({"kind": "repurchase", "from": "2024-01-15T00:00:00", "to": "2024-04-01T00:00:00"});
+        let waits = |count, censored, median: f64, p90: f64| json!({"count": count, "censored": censored, "median_seconds": median * 86_400.0, "p90_seconds": p90 * 86_400.0});
+        let expected = json!({
+            "rows": [
+                {"bucket": "2024-01-01", "customers": 3, "repeated": 2, "share": 2.0 / 3.0},
+                {"bucket": "2024-02-01", "customers": 0, "repeated": 0, "share": 0.0},
+                {"bucket": "2024-03-01", "customers": 1, "repeated": 0, "share": 0.0},
+            ],
+            "first_to_second": waits(2, 2, 1.0, 10.0),
+            // Ann's third comes at the instant of the second.
+            "nth_to_next": waits(1, 1, 0.0, 0.0),
+        });
+        assert_eq!(answer(&query, "2024-06-01T00:00:00Z", STORY), expected);
+        // As of the fifth of February Bob is not back yet, and March is not known.
+        let early = answer(&query, "2024-02-05T00:00:00Z", STORY);
+        assert_eq!(early["rows"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            (&early["rows"][0]["repeated"], &early["first_to_second"]["censored"]),
+            (&json!(1), &json!(2))
+        );
+    }
+
+    #[test]
+    fn the_nth_purchase_may_be_a_later_one() {
+        let query = json!({"kind": "repurchase", "nth": 3, "to": "2024-02-01T00:00:00"});
+        let answer = answer(&query, "2024-06-01T00:00:00Z", STORY);
+        let row = |bucket: &str, customers, repeated, share: f64| json!({"bucket": bucket, "customers": customers, "repeated": repeated, "share": share});
+        assert_eq!(answer["rows"], json!([row("2023-12-01", 1, 0, 0.0), row("2024-01-01", 3, 1, 1.0 / 3.0)]));
+        assert_eq!(answer["first_to_second"]["count"], 3);
+        // From the sixth of January to the first of March.
+        assert_eq!(answer["nth_to_next"]["median_seconds"], json!(55.0 * 86_400.0));
+    }
+
+    #[test]
+    fn of_nobody_there_is_no_quantile() {
+        let query = json!({"kind": "repurchase", "activity": "visit"});
+        let waits = json!({"count": 0, "censored": 0, "median_seconds": null, "p90_seconds": null});
+        let expected = json!({"rows": [], "first_to_second": waits, "nth_to_next": waits});
+        assert_eq!(answer(&query, "2024-06-01T00:00:00Z", STORY), expected);
+    }
+
+    #[test]
+    fn a_breakdown_is_by_the_first_purchase() {
+        let query = json!({"kind": "repurchase", "breakdown": {"property": "channel"}});
+        let answer = answer(&query, "2024-06-01T00:00:00Z", STORY);
+        let values: Vec<&String> = answer["by_value"].as_object().unwrap().keys().collect();
+        assert_eq!(values, ["", "web"]);
+        let error = refused(&json!({"kind": "repurchase", "count_by": {"customer_and": "device"}}));
+        assert!(error.starts_with("count_by.customer_and: "), "{error}");
+    }
+}

@@ -155,3 +155,67 @@ impl Course for StickinessCourse {
         Fingerprint::of("stickiness", 1, &())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::query::worked::{answer, refused};
+
+    const STORY: &str = "
+        ann 2024-05-01T01:00:00 visit
+        ann 2024-05-01T10:00:00 visit channel=web
+        ann 2024-05-02T10:00:00 visit channel=app
+        ann 2024-05-03T10:00:00 visit
+        ann 2024-05-03T10:00:00 tag_added
+        bob 2024-05-02T10:00:00 visit channel=app
+        bob 2024-05-04T10:00:00 visit channel=app
+        cyd 2024-04-30T23:59:59 visit
+        dan 2024-05-03T10:00:00 tag_added
+    ";
+
+    #[test]
+    fn buckets_of_the_range_are_counted_each_once() {
+        let query = json!({
+            "kind": "stickiness", "from": "2024-05-01T12:00:00", "to": "2024-05-04T12:00:00",
+        });
+        let expected = json!({"buckets": 3, "exactly": [1, 0, 1], "at_least": [2, 1, 1]});
+        assert_eq!(answer(&query, "2024-06-01T00:00:00Z", STORY), expected);
+        // What is later than `as_of` is no bucket yet.
+        let early = json!({"buckets": 2, "exactly": [1, 1], "at_least": [2, 1]});
+        assert_eq!(answer(&query, "2024-05-02T12:00:00Z", STORY), early);
+    }
+
+    #[test]
+    fn days_are_those_of_the_zone() {
+        let query = json!({
+            "kind": "stickiness", "from": "2024-05-01T00:00:00", "to": "2024-05-05T00:00:00",
+            "timezone": "America/New_York",
+        });
+        // Ann's first visit is on the last of April there.
+        let expected = json!({"buckets": 4, "exactly": [0, 1, 1, 0], "at_least": [2, 2, 1, 0]});
+        assert_eq!(answer(&query, "2024-06-01T00:00:00Z", STORY), expected);
+    }
+
+    #[test]
+    fn a_breakdown_is_by_the_first_active_fact_in_range() {
+        let query = json!({
+            "kind": "stickiness", "from": "2024-05-01T00:00:00", "to": "2024-05-03T00:00:00",
+            "breakdown": {"property": "channel"},
+        });
+        let one = |exactly: [u64; 2]| json!({"buckets": 2, "exactly": exactly, "at_least": [1, exactly[1]]});
+        let expected = json!({"by_value": {"": one([0, 1]), "app": one([1, 0])}});
+        assert_eq!(answer(&query, "2024-06-01T00:00:00Z", STORY), expected);
+    }
+
+    #[test]
+    fn the_range_needs_both_bounds_and_a_customer_is_one() {
+        let open = refused(&json!({"kind": "stickiness", "from": "2024-05-01T00:00:00"}));
+        assert!(open.starts_with("to: missing"), "{open}");
+        let held = refused(&json!({
+            "kind": "stickiness", "from": "2024-05-01T00:00:00", "to": "2024-05-03T00:00:00",
+            "count_by": {"customer_and": "device"},
+        }));
+        assert!(held.starts_with("count_by.customer_and: "), "{held}");
+    }
+}

@@ -237,3 +237,78 @@ impl<'q> Report for TransitionsReport<'q> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::Timestamp;
+    use crate::query::worked::{answer, refused};
+    use crate::query::{Query, Terms};
+
+    fn ask(more: &Value, as_of: &str) -> Value {
+        let mut query = json!({"kind": "transitions"});
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let story = "
+            ann 2024-01-01T00:00:00 order_placed
+            bob 2024-01-01T00:00:00 order_placed
+            bob 2024-01-08T00:00:00 order_placed channel=web
+            cyd 2024-03-01T00:00:00 order_placed
+        ";
+        answer(&query, as_of, story)
+    }
+
+    fn dwell(answer: &Value, code: &str) -> Value {
+        answer["dwell"].as_array().unwrap().iter().find(|row| row["code"] == code).unwrap().clone()
+    }
+
+    #[test]
+    fn a_matrix_is_of_the_ends_and_a_flow_of_every_change() {
+        let range = json!({"from": "2024-01-08T00:00:00", "to": "2024-03-01T00:00:00", "period": "month"});
+        let found = ask(&range, "2024-12-31T00:00:00Z");
+        // Just before the eighth Bob is new, and just before March Cyd is nobody; at its instant both change. Ann's 60
+        // days are over on the first of March.
+        let cell = |from: &str, to: &str| json!({"from": from, "to": to, "customers": 1});
+        assert_eq!(found["matrix"], json!([cell("new", "new"), cell("new", "active")]));
+        let flow = |from: Value, to: &str, changes| json!({"bucket": "2024-01-01", "from": from, "to": to, "changes": changes});
+        // The first bucket is whole.
+        let flows = [
+            flow(json!(null), "prospect", 2),
+            flow(json!("prospect"), "new", 2),
+            flow(json!("new"), "active", 1),
+        ];
+        assert_eq!(found["flows"], json!(flows));
+        let week = 7.0 * 86_400.0;
+        let new =
+            json!({"code": "new", "completed": 1, "open": 1, "median_seconds": week, "p90_seconds": week});
+        assert_eq!(dwell(&found, "new"), new);
+        let active =
+            json!({"code": "active", "completed": 0, "open": 1, "median_seconds": null, "p90_seconds": null});
+        assert_eq!(dwell(&found, "active"), active);
+    }
+
+    #[test]
+    fn without_bounds_everybody_comes_from_nowhere_and_ends_at_the_instant() {
+        let found = ask(&json!({}), "2024-03-01T00:00:00Z");
+        let cell = |to: &str, customers| json!({"from": null, "to": to, "customers": customers});
+        assert_eq!(found["matrix"], json!([cell("new", 1), cell("active", 1), cell("at_risk", 1)]));
+        assert_eq!(found["flows"], json!([]));
+        assert_eq!(dwell(&found, "new")["completed"], 2);
+        // The facts of one channel alone make other stages.
+        let web = ask(
+            &json!({"filter": [{"property": "channel", "op": "eq", "value": "web"}]}),
+            "2024-03-01T00:00:00Z",
+        );
+        assert_eq!(web["matrix"], json!([cell("new", 1)]));
+    }
+
+    #[test]
+    fn it_needs_stages_and_tests_of_facts() {
+        let query = Query::parse(r#"{"kind": "transitions"}"#).unwrap();
+        let error = query.transitions(&Terms::default(), Timestamp::MAX).unwrap_err();
+        assert_eq!(&*error.path, "kind");
+        let of_customer = json!([{"property": "plan", "op": "is_set", "scope": "customer"}]);
+        let error = refused(&json!({"kind": "transitions", "filter": of_customer}));
+        assert!(error.starts_with("filter: a test of the customer"), "{error}");
+    }
+}

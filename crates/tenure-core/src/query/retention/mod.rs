@@ -179,17 +179,17 @@ impl RetentionQuery {
         let recurring = self.mode == RetentionMode::Recurring;
         let rectangular = self.shape == Shape::Rectangular;
         let unheard = [
-            (!one_row && self.clock == Clock::Rolling, "clock", "rolling: it is for the output \"one_row\" alone"),
+            (
+                !one_row && self.clock == Clock::Rolling,
+                "clock",
+                "rolling: it is for the output \"one_row\" alone",
+            ),
             (
                 self.truncate_start_to_hour && !(one_row && self.clock == Clock::Rolling),
                 "truncate_start_to_hour",
                 "true: it is for the rolling clock of the output \"one_row\" alone",
             ),
-            (
-                !one_row && !self.brackets.is_empty(),
-                "brackets",
-                "they are for the output \"one_row\" alone",
-            ),
+            (!one_row && !self.brackets.is_empty(), "brackets", "they are for the output \"one_row\" alone"),
             (one_row && recurring, "mode", "recurring: one row is of first starts"),
             (
                 one_row && self.return_rule == ReturnRule::OnOrAfter,
@@ -335,5 +335,49 @@ impl Course for RetentionCourse {
 
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of("retention", 1, &())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::query::worked::refused;
+
+    #[test]
+    fn what_would_go_unheard_is_refused_with_its_place() {
+        let one_row = |more: Value| {
+            let mut query = more;
+            query["output"] = "one_row".into();
+            query
+        };
+        for (query, why) in [
+            (json!({"clock": "rolling"}), "clock: rolling"),
+            (json!({"truncate_start_to_hour": true}), "truncate_start_to_hour: true"),
+            (one_row(json!({"truncate_start_to_hour": true})), "truncate_start_to_hour: true"),
+            (json!({"brackets": [[0, 1]]}), "brackets: they are"),
+            (one_row(json!({"brackets": [[0, 1], [3, 2]]})), "brackets[1]: [3, 2]"),
+            (one_row(json!({"mode": "recurring"})), "mode: recurring"),
+            (one_row(json!({"return_rule": "on_or_after"})), "return_rule: on_or_after"),
+            (one_row(json!({"measure": "sum"})), "measure: one row"),
+            (one_row(json!({"shape": "rectangular"})), "shape: rectangular"),
+            (json!({"columns": 3}), "columns: it is for"),
+            (one_row(json!({"columns": 3, "brackets": [[0, 1]]})), "columns: it is for"),
+            (json!({"shape": "rectangular", "columns": 0}), "columns: 0"),
+            (json!({"count_by": {"customer_and": "device"}}), "count_by.customer_and: \"device\""),
+            (json!({"breakdown": {"property": "x", "attribution": "step"}}), "breakdown.attribution: step"),
+            (json!({"breakdown": {"property": "x", "step": 0}}), "breakdown.step: 0"),
+            (json!({"breakdown": {}}), "breakdown.property: missing"),
+            (json!({"breakdown": {"scope": "owner", "property": "x"}}), "breakdown.property: \"x\""),
+            (
+                json!({"mode": "recurring", "breakdown": {"property": "x", "attribution": "all_events"}}),
+                "breakdown.attribution: all_events",
+            ),
+        ] {
+            let mut query = query;
+            query["kind"] = "retention".into();
+            let error = refused(&query);
+            assert!(error.starts_with(why), "{query}: {error}");
+        }
     }
 }

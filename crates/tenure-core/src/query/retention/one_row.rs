@@ -211,3 +211,98 @@ impl OneRowCourse {
         offsets.max(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::query::worked::answer;
+
+    fn ask(more: &Value, as_of: &str, story: &str) -> Value {
+        let mut query = json!({
+            "kind": "retention", "output": "one_row", "start": "signed_up", "return": "visit",
+            "from": "2024-05-01T00:00:00",
+        });
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        answer(&query, as_of, story)
+    }
+
+    const STORY: &str = "
+        ann 2024-05-01T22:00:00 visit
+        ann 2024-05-01T22:00:00 signed_up
+        ann 2024-05-01T22:00:00 visit
+        ann 2024-05-02T01:00:00 visit
+        ann 2024-05-02T21:59:59.999999 visit
+        ann 2024-05-02T22:00:00 visit
+        bob 2024-05-02T10:50:00 signed_up
+        bob 2024-05-03T10:00:00 visit
+        cyd 2024-04-30T10:00:00 signed_up
+        cyd 2024-05-02T10:00:00 visit
+    ";
+
+    #[test]
+    fn on_the_calendar_an_offset_is_a_bucket_after_that_of_the_start() {
+        let row = ask(&json!({}), "2024-05-03T12:00:00Z", STORY);
+        // Ann's first visit came before her start, in the order of facts; Cyd started before the range.
+        assert_eq!(row, json!({"size": 2, "values": [1, 2, 0], "complete": [true, false, false]}));
+        let row = ask(&json!({"columns": 2, "min_occurrences": 3}), "2024-05-03T23:59:59.999999Z", STORY);
+        assert_eq!(row, json!({"size": 2, "values": [0, 1], "complete": [true, true]}));
+        let unbound = ask(&json!({"from": null}), "2024-05-03T12:00:00Z", STORY);
+        assert_eq!(unbound["values"], json!([1, 2, 1, 0]));
+    }
+
+    #[test]
+    fn on_the_rolling_clock_a_day_is_24_hours_from_the_start_or_its_hour() {
+        let rolling = ask(&json!({"clock": "rolling"}), "2024-05-03T12:00:00Z", STORY);
+        // Bob's visit comes 23:10 after his start. The third offset fits from the range's first instant on.
+        assert_eq!(rolling, json!({"size": 2, "values": [2, 1, 0], "complete": [true, false, false]}));
+        let hours = json!({"clock": "rolling", "truncate_start_to_hour": true});
+        let row = ask(&hours, "2024-05-03T12:00:00Z", STORY);
+        assert_eq!(row["values"], json!([1, 2, 0]));
+        // Bob's first offset ends at 10:50 of the third, or at 10:00.
+        let complete = |more: &Value, as_of| ask(more, as_of, STORY)["complete"][0].clone();
+        assert_eq!(complete(&json!({"clock": "rolling"}), "2024-05-03T10:49:59.999998Z"), json!(false));
+        assert_eq!(complete(&json!({"clock": "rolling"}), "2024-05-03T10:49:59.999999Z"), json!(true));
+        assert_eq!(complete(&hours, "2024-05-03T09:59:59.999999Z"), json!(true));
+    }
+
+    #[test]
+    fn an_elapsed_day_does_not_know_of_summer_time() {
+        let story = "
+            ann 2024-03-09T17:00:00 signed_up
+            ann 2024-03-10T16:30:00 visit
+        ";
+        let ask = |clock: &str| {
+            let more = json!({"clock": clock, "timezone": "America/New_York", "from": "2024-03-09T00:00:00"});
+            ask(&more, "2024-03-11T12:00:00Z", story)["values"].clone()
+        };
+        // On the clock it is half past twelve on the next day, after 23 and a half hours.
+        assert_eq!(ask("calendar"), json!([0, 1, 0]));
+        assert_eq!(ask("rolling"), json!([1, 0, 0]));
+    }
+
+    #[test]
+    fn brackets_are_inclusive_and_may_overlap() {
+        let more = json!({"brackets": [[0, 0], [0, 1], [1, 30], [5, 9]]});
+        let row = ask(&more, "2024-05-03T12:00:00Z", STORY);
+        assert_eq!(row, json!({"size": 2, "values": [1, 2, 2, 0], "complete": [true, false, false, false]}));
+        let twice = json!({"brackets": [[0, 1], [1, 1]], "min_occurrences": 4});
+        assert_eq!(ask(&twice, "2024-05-03T12:00:00Z", STORY)["values"], json!([1, 0]));
+    }
+
+    #[test]
+    fn a_breakdown_is_by_the_start_and_nobody_leaves_an_empty_row() {
+        let story = "
+            ann 2024-05-01T10:00:00 signed_up channel=web
+            ann 2024-05-02T10:00:00 visit channel=app
+        ";
+        let more = json!({"breakdown": {"property": "channel"}, "columns": 2});
+        let row = ask(&more, "2024-05-03T12:00:00Z", story);
+        assert_eq!(
+            row,
+            json!({"by_value": {"web": {"size": 1, "values": [0, 1], "complete": [true, true]}}})
+        );
+        let nobody = ask(&json!({"from": "2024-05-03T00:00:00"}), "2024-05-03T12:00:00Z", story);
+        assert_eq!(nobody, json!({"size": 0, "values": [0], "complete": [true]}));
+    }
+}

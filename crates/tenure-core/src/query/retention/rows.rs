@@ -160,7 +160,8 @@ impl RowsCourse {
         if !self.span.holds(first) || self.end_of_row(last_start).is_some_and(|end| bucket >= end) {
             return;
         }
-        let count = |bit| facts.iter().fold(0_u32, |n, fact| n.saturating_add(u32::from(fact.met & bit != 0)));
+        let count =
+            |bit| facts.iter().fold(0_u32, |n, fact| n.saturating_add(u32::from(fact.met & bit != 0)));
         let (starts, returns) = (count(START), count(RETURN));
         match state.cells.last_mut() {
             Some(cell) if cell.bucket == bucket => {
@@ -270,7 +271,8 @@ impl RowsCourse {
             rows.push(row);
         }
         let by_customers = self.measure == Measure::Customers;
-        let average = shares.into_iter().map(|(back, of)| (by_customers && of > 0).then(|| share(back, of))).collect();
+        let average =
+            shares.into_iter().map(|(back, of)| (by_customers && of > 0).then(|| share(back, of))).collect();
         RetentionTable { rows, average }
     }
 
@@ -283,5 +285,236 @@ impl RowsCourse {
                 Tallied::Sum(sums.map(|(currency, minor)| MoneySum { minor, currency }).collect())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::query::worked::answer;
+
+    const WEEK: &str = "
+        ann 2024-05-01T10:00:00 signed_up
+        ann 2024-05-02T10:00:00 order_placed
+        ann 2024-05-03T10:00:00 order_placed
+        bob 2024-05-01T11:00:00 signed_up
+        bob 2024-05-03T10:00:00 order_placed
+        cyd 2024-05-02T10:00:00 signed_up
+        cyd 2024-05-03T10:00:00 order_placed
+        dan 2024-04-30T23:59:59 signed_up
+        dan 2024-05-01T10:00:00 signed_up
+        dan 2024-05-02T10:00:00 order_placed
+    ";
+
+    #[test]
+    fn bounds_are_rounded_down_and_what_is_not_over_is_marked_and_in_no_average() {
+        let query = json!({
+            "kind": "retention", "start": "signed_up", "return": "order_placed",
+            "from": "2024-05-01T15:00:00", "to": "2024-05-04T15:00:00",
+        });
+        // Dan began before. The fourth is not in range: what is left of it is rounded off.
+        let expected = json!({
+            "rows": [
+                {"bucket": "2024-05-01", "values": [2, 1, 2], "complete": [true, true, false]},
+                {"bucket": "2024-05-02", "values": [1, 1], "complete": [true, false]},
+                {"bucket": "2024-05-03", "values": [0], "complete": [false]},
+            ],
+            "average": [1.0, 0.5, null],
+        });
+        assert_eq!(answer(&query, "2024-05-03T23:59:59.999998Z", WEEK), expected);
+        let later = answer(&query, "2024-05-03T23:59:59.999999Z", WEEK);
+        assert_eq!(later["rows"][0]["complete"], json!([true, true, true]));
+        assert_eq!(later["average"], json!([1.0, 2.0 / 3.0, 1.0]));
+        assert_eq!(answer(&query, "2024-06-01T00:00:00Z", WEEK), later);
+    }
+
+    #[test]
+    fn without_a_bound_rows_begin_with_the_first_start_and_of_nobody_there_are_none() {
+        let query = json!({"kind": "retention", "start": "signed_up", "return": "order_placed"});
+        let table = answer(&query, "2024-05-03T12:00:00Z", WEEK);
+        assert_eq!(
+            table["rows"][0],
+            json!({"bucket": "2024-04-30", "values": [1, 0, 1, 0], "complete": [true, true, true, false]})
+        );
+        assert_eq!(table["rows"].as_array().unwrap().len(), 4);
+        let nobody = json!({"kind": "retention", "start": "trial"});
+        assert_eq!(answer(&nobody, "2024-05-03T12:00:00Z", WEEK), json!({"rows": [], "average": []}));
+    }
+
+    #[test]
+    fn the_hour_that_a_clock_shows_twice_is_one_bucket() {
+        let query = json!({
+            "kind": "retention", "start": "signed_up", "return": "visit", "period": "hour",
+            "timezone": "America/New_York", "to": "2024-11-03T04:00:00",
+        });
+        let story = "
+            ann 2024-11-03T05:30:00 signed_up
+            ann 2024-11-03T06:30:00 visit
+            bob 2024-11-03T06:30:00 signed_up
+            bob 2024-11-03T07:00:00 visit
+            cyd 2024-11-03T07:10:00 signed_up
+            cyd 2024-11-03T08:59:59 visit
+        ";
+        let table = answer(&query, "2024-11-03T12:00:00Z", story);
+        let rows = json!([
+            {"bucket": "2024-11-03T01:00", "values": [2, 1, 0], "complete": [true, true, true]},
+            {"bucket": "2024-11-03T02:00", "values": [1, 1], "complete": [true, true]},
+            {"bucket": "2024-11-03T03:00", "values": [0], "complete": [true]},
+        ]);
+        assert_eq!(table["rows"], rows);
+    }
+
+    const VISITS: &str = "
+        ann 2024-05-04T12:00:00 signed_up
+        ann 2024-05-05T12:00:00 visit
+        ann 2024-05-12T12:00:00 visit
+        ann 2024-05-12T12:00:00 visit
+        ann 2024-05-26T12:00:00 visit
+    ";
+
+    #[test]
+    fn a_week_starts_on_sunday_where_that_is_said_and_a_later_return_counts_for_earlier_buckets() {
+        let ask = |more: serde_json::Value| {
+            let mut query = json!({
+                "kind": "retention", "start": "signed_up", "return": "visit", "period": "week",
+                "week_start": "sunday", "to": "2024-06-02T00:00:00",
+            });
+            query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            answer(&query, "2024-06-30T00:00:00Z", VISITS)["rows"][0].clone()
+        };
+        let on = ask(json!({}));
+        // The fourth of May is a Saturday.
+        assert_eq!(on["bucket"], "2024-04-28");
+        assert_eq!(on["values"], json!([1, 1, 1, 0, 1]));
+        assert_eq!(ask(json!({"min_occurrences": 2}))["values"], json!([1, 0, 1, 0, 0]));
+        assert_eq!(ask(json!({"return_rule": "on_or_after"}))["values"], json!([1, 1, 1, 1, 1]));
+        let twice = json!({"return_rule": "on_or_after", "min_occurrences": 2});
+        assert_eq!(ask(twice)["values"], json!([1, 1, 1, 0, 0]));
+        // The row is shorter than the history: what lies behind it is not looked at.
+        let short = json!({"return_rule": "on_or_after", "to": "2024-05-22T00:00:00"});
+        assert_eq!(ask(short)["values"], json!([1, 1, 1]));
+        let monday = ask(json!({"week_start": "monday"}));
+        assert_eq!((&monday["bucket"], &monday["values"]), (&json!("2024-04-29"), &json!([1, 1, 0, 1])));
+    }
+
+    #[test]
+    fn a_rectangle_reaches_behind_the_range_and_marks_what_is_not_known() {
+        let ask = |more: serde_json::Value| {
+            let mut query = json!({
+                "kind": "retention", "start": "signed_up", "return": "order_placed", "shape": "rectangular",
+                "from": "2024-05-01T00:00:00", "to": "2024-05-03T00:00:00",
+            });
+            query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            answer(&query, "2024-05-03T12:00:00Z", WEEK)["rows"].clone()
+        };
+        let two = json!([
+            {"bucket": "2024-05-01", "values": [2, 1], "complete": [true, true]},
+            {"bucket": "2024-05-02", "values": [1, 1], "complete": [true, false]},
+        ]);
+        assert_eq!(ask(json!({})), two);
+        let four = json!([
+            {"bucket": "2024-05-01", "values": [2, 1, 2, 0], "complete": [true, true, false, false]},
+            {"bucket": "2024-05-02", "values": [1, 1, 0, 0], "complete": [true, false, false, false]},
+        ]);
+        assert_eq!(ask(json!({"columns": 3})), four);
+    }
+
+    #[test]
+    fn a_rectangle_whose_length_the_first_row_decides_counts_no_return_behind_it() {
+        let query = json!({
+            "kind": "retention", "start": "signed_up", "return": "visit", "shape": "rectangular",
+            "return_rule": "on_or_after", "to": "2024-05-03T00:00:00",
+        });
+        let ann = "
+            ann 2024-05-02T10:00:00 signed_up
+            ann 2024-05-03T10:00:00 visit
+            ann 2024-05-05T10:00:00 visit
+        ";
+        // Alone, her row has one bucket; with somebody who started three days before, it has four.
+        let alone = answer(&query, "2024-06-01T00:00:00Z", ann);
+        assert_eq!(alone["rows"][0]["values"], json!([1]));
+        let both =
+            answer(&query, "2024-06-01T00:00:00Z", &format!("{ann}\nbob 2024-04-29T10:00:00 signed_up"));
+        assert_eq!(both["rows"][3]["values"], json!([1, 1, 1, 1]));
+        let between =
+            answer(&query, "2024-06-01T00:00:00Z", &format!("{ann}\nbob 2024-04-30T10:00:00 signed_up"));
+        assert_eq!(between["rows"][2]["values"], json!([1, 1, 0]));
+    }
+
+    const ORDERS: &str = "
+        ann 2024-05-01T10:00:00 order_placed 10.00/USD channel=web
+        ann 2024-05-01T11:00:00 order_placed 5.00/EUR channel=app
+        ann 2024-05-02T10:00:00 order_placed 1.00/USD channel=app
+        ann 2024-05-02T11:00:00 order_placed 2.00/USD
+        bob 2024-05-01T10:00:00 order_placed 100.00/USD
+        bob 2024-05-02T10:00:00 order_placed
+        bob 2024-05-03T10:00:00 order_placed 7/JPY channel=web
+    ";
+
+    fn orders(more: &serde_json::Value) -> serde_json::Value {
+        let mut query = json!({
+            "kind": "retention", "start": "order_placed", "return": "order_placed", "to": "2024-05-04T00:00:00",
+        });
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        answer(&query, "2024-06-01T00:00:00Z", ORDERS)
+    }
+
+    fn values(table: &serde_json::Value) -> Vec<serde_json::Value> {
+        table["rows"].as_array().unwrap().iter().map(|row| row["values"].clone()).collect()
+    }
+
+    #[test]
+    fn facts_and_amounts_are_of_those_who_count() {
+        assert_eq!(
+            values(&orders(&json!({"measure": "count"}))),
+            [json!([3, 3, 1]), json!([0, 0]), json!([0])]
+        );
+        let twice = json!({"measure": "count", "min_occurrences": 2});
+        assert_eq!(values(&orders(&twice))[0], json!([3, 2, 0]));
+        let sum = orders(&json!({"measure": "sum"}));
+        let usd = |minor: i64| json!({"minor": minor, "currency": "USD"});
+        let eur = json!({"minor": 500, "currency": "EUR"});
+        let jpy = json!({"minor": 7, "currency": "JPY"});
+        assert_eq!(values(&sum)[0], json!([[eur, usd(11_000)], [usd(300)], [jpy]]));
+        assert_eq!(sum["average"], json!([null, null, null]));
+    }
+
+    #[test]
+    fn who_starts_often_has_a_row_for_each_bucket() {
+        let recurring = orders(&json!({"mode": "recurring"}));
+        assert_eq!(values(&recurring), [json!([2, 2, 1]), json!([2, 1]), json!([1])]);
+        let later = orders(&json!({"mode": "recurring", "from": "2024-05-02T00:00:00", "measure": "count"}));
+        assert_eq!(values(&later), [json!([3, 1]), json!([1])]);
+    }
+
+    #[test]
+    fn a_breakdown_is_by_the_start_fact_and_of_who_starts_often_by_a_touch() {
+        let by = |attribution: &str, mode: &str| {
+            let breakdown = json!({"property": "channel", "attribution": attribution});
+            let table = orders(&json!({"mode": mode, "breakdown": breakdown}));
+            let by_value = table["by_value"].as_object().unwrap().clone();
+            by_value.into_iter().map(|(value, table)| (value, values(&table)[0].clone())).collect::<Vec<_>>()
+        };
+        let said = |value: &str, values| (value.to_owned(), values);
+        assert_eq!(
+            by("first_touch", "first_time"),
+            [said("", json!([1, 1, 1])), said("web", json!([1, 1, 0]))]
+        );
+        assert_eq!(by("first_touch", "recurring"), [said("web", json!([2, 2, 1]))]);
+        assert_eq!(
+            by("last_touch", "recurring"),
+            [said("app", json!([1, 1, 0])), said("web", json!([1, 1, 1]))]
+        );
+        // Each value's facts alone: the app's begin on the first, too.
+        let all = [said("", json!([1, 1, 0])), said("app", json!([1, 1, 0])), said("web", json!([1, 0, 0]))];
+        assert_eq!(by("all_events", "first_time"), all);
+    }
+
+    #[test]
+    fn values_of_a_property_are_counted_whoever_the_customers_are() {
+        let by_channel = orders(&json!({"count_by": {"property": "channel"}}));
+        // The web's second order is Bob's.
+        assert_eq!(values(&by_channel), [json!([2, 1, 1]), json!([0, 0]), json!([0])]);
     }
 }
