@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use tenure_core::query::{Frame, Period, WeekStart};
-use tenure_core::{LocalTime, Timestamp};
+use tenure_core::{LocalTime, Timestamp, Zone};
 
 /// A bucket is its first local time.
 pub(super) type Bucket = NaiveDateTime;
@@ -109,6 +109,12 @@ impl Calendar {
         };
         let offset = offset(at).num_microseconds().unwrap_or_default();
         (at + offset).div_euclid(3_600_000_000) * 3_600_000_000 - offset
+    }
+
+    /// When a bucket begins.
+    pub fn start(&self, bucket: Bucket) -> i64 {
+        let zone: Zone = self.zone.name().parse().unwrap_or_default();
+        zone.instant(LocalTime::from_chrono(bucket)).unwrap_or(Timestamp::MIN).as_micros()
     }
 
     pub const fn as_of(&self) -> i64 {

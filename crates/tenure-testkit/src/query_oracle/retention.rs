@@ -67,7 +67,7 @@ fn rows(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'_>]) -> Valu
     let buckets = calendar.range(first);
     let length = |row: usize| match ask.shape {
         Shape::Triangle => buckets.len() - row,
-        Shape::Rectangular => ask.columns.unwrap_or(buckets.len()) + 1,
+        Shape::Rectangular => ask.columns.map_or(buckets.len(), |columns| columns + 1),
     };
     let mut rows = Vec::new();
     let mut pooled: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
@@ -84,7 +84,8 @@ fn rows(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'_>]) -> Valu
             let came = |history: &&History<'_>| {
                 let until = if ask.return_rule == ReturnRule::On { j + 1 } else { later.len() };
                 let columns = later.get(j..until).unwrap_or_default();
-                j == 0 || columns.iter().any(|of| in_bucket(&history.returns, of) >= enough)
+                let returns: usize = columns.iter().map(|of| in_bucket(&history.returns, of)).sum();
+                j == 0 || returns >= enough
             };
             let counted: Vec<&History<'_>> = here.iter().copied().filter(came).collect();
             let amounts: Vec<Vec<(i64, String)>> = counted
@@ -112,10 +113,10 @@ fn rows(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'_>]) -> Valu
     let columns = (0..buckets.len()).map(length).max().unwrap_or(0);
     let average = |j: usize| {
         let (back, began) = pooled.get(&j).copied().unwrap_or_default();
-        (began > 0).then(|| float(back) / float(began))
+        (began > 0 && ask.measure == Measure::Customers).then(|| float(back) / float(began))
     };
     let average: Vec<_> = (0..columns).map(average).collect();
-    json!({"rows": rows, "average": if ask.measure == Measure::Customers { json!(average) } else { json!([]) }})
+    json!({"rows": rows, "average": average})
 }
 
 fn amount(fact: &Fact<'_>) -> Option<(i64, String)> {
@@ -168,7 +169,13 @@ fn one_row<'f>(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'f>]) 
     };
     let fit = || match first {
         None => 0,
-        Some(first) => calendar.between(first, calendar.next(calendar.bucket(calendar.as_of()))).len(),
+        Some(first) if ask.clock == Clock::Calendar => {
+            calendar.between(first, calendar.next(calendar.bucket(calendar.as_of()))).len()
+        }
+        Some(first) => {
+            let elapsed = calendar.as_of() - calendar.start(first);
+            usize::try_from(elapsed.div_euclid(length(ask.period)) + 1).unwrap_or(0)
+        }
     };
     let small = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     let cells: Vec<(usize, usize)> = if ask.brackets.is_empty() {

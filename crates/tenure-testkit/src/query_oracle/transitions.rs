@@ -50,13 +50,17 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &TransitionsQuery) -> Value {
     let mut flows: BTreeMap<(String, Option<String>, String), usize> = BTreeMap::new();
     if let Some(period) = ask.period {
         let calendar = Calendar::new(asking.frame, period, ask.week_start, asking.as_of);
-        for change in timelines.iter().flatten().filter(within) {
-            let bucket = calendar.name(calendar.bucket(change.at.as_micros()));
-            *flows.entry((bucket, change.from.clone(), change.to.clone())).or_default() += 1;
+        for change in timelines.iter().flatten() {
+            let bucket = calendar.bucket(change.at.as_micros());
+            if calendar.holds(bucket) {
+                let flow = (calendar.name(bucket), change.from.clone(), change.to.clone());
+                *flows.entry(flow).or_default() += 1;
+            }
         }
     }
 
-    let mut stays: BTreeMap<String, (Vec<i64>, usize)> = BTreeMap::new();
+    let mut stays: BTreeMap<String, (Vec<i64>, usize)> =
+        policy.stages().iter().map(|stage| (stage.id.to_string(), (Vec::new(), 0))).collect();
     for changes in &timelines {
         let known: Vec<_> = changes.iter().filter(|change| change.at.as_micros() <= last).collect();
         for (place, entry) in known.iter().enumerate() {

@@ -22,7 +22,7 @@ use tenure_testkit::query_strategies::{QueryCase, query_case};
 /// So many cases as the environment says, else a few.
 pub fn cases(few: u32) -> Config {
     let cases = std::env::var("TENURE_QUERY_CASES").ok().map_or(few, |cases| cases.parse().unwrap());
-    Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() }
+    Config { cases, failure_persistence: None, max_shrink_iters: 3_000, ..Config::default() }
 }
 
 pub fn terms(stages: &StagePolicy) -> Terms {
