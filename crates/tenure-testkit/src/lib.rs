@@ -17,6 +17,9 @@ pub mod laws;
 pub mod oracle;
 #[cfg(all(unix, feature = "postgres"))]
 pub mod postgres;
+pub mod query_oracle;
+#[cfg(feature = "proptest")]
+pub mod query_strategies;
 pub mod simulate;
 #[cfg(feature = "proptest")]
 pub mod stage_strategies;

@@ -3,6 +3,8 @@
 mod conformance;
 mod engine;
 mod policy_check;
+mod query_laws;
+mod query_oracle;
 mod simulated;
 mod stage_oracle;
 mod stage_presets;
