@@ -1,0 +1,158 @@
+//! What BG/NBD and MBG/NBD have in common: a customer leaves with a probability p of their own, after a purchase.
+//!
+//! The two differ in whether the first purchase is one of those: then there is one more chance to leave, here `chances`
+//! = x + 1, else x.
+
+use super::fit::add;
+use super::nbd::p_purchase;
+use crate::rows::{PurchaseSummary, Rows, time};
+use crate::special::{Rising, beta_mean, exp, expm1_ratio, ln, ln_1p, ln_add_exp, sigmoid};
+
+/// r and α of the rates, a and b of the probability to leave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct BetaGeometric {
+    pub(super) r: f64,
+    pub(super) alpha: f64,
+    pub(super) a: f64,
+    pub(super) b: f64,
+}
+
+impl BetaGeometric {
+    /// ln of the two ways to a history, less what they share: still here, and left after the last purchase.
+    fn ways(&self, history: PurchaseSummary, chances: u32) -> (f64, f64) {
+        let PurchaseSummary { frequency, recency, age } = history;
+        let shape = self.r + f64::from(frequency);
+        let left = if chances == 0 {
+            f64::NEG_INFINITY
+        } else {
+            ln(self.a / (self.b + f64::from(chances - 1))) - shape * ln(self.alpha + recency)
+        };
+        (-shape * ln(self.alpha + age), left)
+    }
+
+    pub(super) fn log_likelihood(&self, history: PurchaseSummary, chances: u32) -> f64 {
+        let (here, left) = self.ways(history, chances);
+        let rises = Rising::new(self.r, history.frequency).ln(history.frequency);
+        let stays = Rising::of(chances, |i| (-ln_1p(self.a / (self.b + i)), 0.0)).ln(chances);
+        rises + stays + self.r * ln(self.alpha) + ln_add_exp(here, left)
+    }
+
+    pub(super) fn p_alive(&self, history: PurchaseSummary, chances: u32) -> f64 {
+        let (here, left) = self.ways(history, chances);
+        sigmoid(here - left)
+    }
+
+    /// Probability of a purchase within t of a customer who is still here.
+    pub(super) fn p_purchase_if_alive(&self, history: PurchaseSummary, t: f64) -> f64 {
+        p_purchase(self.r + f64::from(history.frequency), self.alpha + history.age, t)
+    }
+
+    /// The model as it stands for a customer who is still here after this history.
+    pub(super) fn after(&self, history: PurchaseSummary, chances: u32) -> Self {
+        Self {
+            r: self.r + f64::from(history.frequency),
+            alpha: self.alpha + history.age,
+            a: self.a,
+            b: self.b + f64::from(chances),
+        }
+    }
+
+    /// Expected purchases within t of a customer who is here and leaves with probability p after each:
+    /// the mean of (1 − (α / (α + p t))^r) / p over p ~ Beta(a, b).
+    ///
+    /// In the literature (a + b − 1) / (a − 1) · (1 − (α / (α + t))^r F(r, b; a + b − 1; t / (α + t))), which has poles at
+    /// a = 1 and at a + b = 1 that cancel. Here they have cancelled.
+    pub(super) fn expected(&self, t: f64) -> f64 {
+        if t <= 0.0 { 0.0 } else { self.series(t).unwrap_or_else(|| self.mean(t)) }
+    }
+
+    /// With k = a − 1, c = a + b − 1 and z = t / (α + t), Euler's transformation makes (1 − z)^k F(c − r, k; c; z) of the
+    /// power and F, and (k)ₙ = k (a)ₙ₋₁ takes k out of each term but the first, which is 1:
+    /// −c ((1 − z)^k − 1) / k − (1 − z)^k Σ (c − r)ₙ (a)ₙ₋₁ / ((c + 1)ₙ₋₁ n!) zⁿ.
+    ///
+    /// Nothing where the sum is long or digits are lost.
+    fn series(&self, t: f64) -> Option<f64> {
+        let (k, c) = (self.a - 1.0, self.a + self.b - 1.0);
+        let log = -ln_1p(t / self.alpha);
+        let z = t / (self.alpha + t);
+        let first = -c * log * expm1_ratio(k * log);
+        let mut term = (c - self.r) * z;
+        let (mut sum, mut largest, mut n) = (0.0, term.abs(), 1.0);
+        while n < LONGEST_SUM {
+            sum += term;
+            let ratio = (c - self.r + n) * (self.a + n - 1.0) / ((c + n) * (n + 1.0)) * z;
+            term *= ratio;
+            largest = largest.max(term.abs());
+            n += 1.0;
+            // What follows is less than a geometric series in its ratio, once that falls.
+            if ratio.abs() < 0.95 && term.abs() < 1e-17 * sum.abs() {
+                let power = exp(k * log);
+                let value = first - power * sum;
+                let lost = (first.abs() + power * largest) / value;
+                return (lost > 0.0 && lost < 1e3).then_some(value);
+            }
+            if term == 0.0 && sum == 0.0 {
+                return (first > 0.0).then_some(first);
+            }
+        }
+        None
+    }
+
+    fn mean(&self, t: f64) -> f64 {
+        let reach = t / self.alpha;
+        beta_mean(self.a, self.b, (1.0 + self.r) * reach, |p| {
+            let log = ln_1p(p * reach);
+            // (1 − e^(−r log)) / p; log / p tends to `reach` for small p.
+            let per = if p * reach < 1e-18 { reach } else { log / p };
+            self.r * per * expm1_ratio(-self.r * log)
+        })
+    }
+
+    /// The log-likelihood of a population and its derivatives by r, α, a, b; `first` is 1 if the first purchase is a
+    /// chance to leave, else 0.
+    pub(super) fn gradient(&self, rows: &Rows, first: u32) -> (f64, Vec<f64>) {
+        let Self { r, alpha, a, b } = *self;
+        let most = rows.most_purchases();
+        let rises = Rising::new(r, most);
+        // ln((b + i) / (a + b + i)) and its derivative by b; that by a is −1 / (a + b + i).
+        let stays = Rising::of(most + first, |i| (-ln_1p(a / (b + i)), a / ((b + i) * (a + b + i))));
+        let stays_a = Rising::new(a + b, most + first);
+        let ln_alpha = ln(alpha);
+        let logs = rows.at_times(|t| ln(alpha + t));
+        let inverses = rows.at_times(|t| 1.0 / (alpha + t));
+        let mut sums = [0.0; 5];
+        for row in rows.rows() {
+            let x = row.frequency;
+            let chances = x + first;
+            let shape = r + f64::from(x);
+            let (log_age, inverse_age) = (time(&logs, row.age), time(&inverses, row.age));
+            let (log_recency, inverse_recency) = (time(&logs, row.recency), time(&inverses, row.recency));
+            let here = -shape * log_age;
+            // The weight of having left, and the likelihood of either.
+            let (gone, both) = if chances == 0 {
+                (0.0, here)
+            } else {
+                let left = ln(a / (b + f64::from(chances - 1))) - shape * log_recency;
+                let odds = exp(-(left - here).abs());
+                let gone = if left > here { 1.0 / (1.0 + odds) } else { odds / (1.0 + odds) };
+                (gone, left.max(here) + ln(1.0 + odds))
+            };
+            let alive = 1.0 - gone;
+            let shared = rises.ln(x) + stays.ln(chances) + r * ln_alpha;
+            let by_b = if chances == 0 { 0.0 } else { gone / (b + f64::from(chances - 1)) };
+            let terms = [
+                shared + both,
+                rises.slope(x) + ln_alpha - alive * log_age - gone * log_recency,
+                r / alpha - shape * (alive * inverse_age + gone * inverse_recency),
+                gone / a - stays_a.slope(chances),
+                stays.slope(chances) - by_b,
+            ];
+            add(&mut sums, f64::from(row.customers), &terms);
+        }
+        let [value, rest @ ..] = sums;
+        (value, rest.to_vec())
+    }
+}
+
+/// Longer sums are left to the integral.
+const LONGEST_SUM: f64 = 600.0;

@@ -1,0 +1,4 @@
+//! Published figures, laws, and comparison with slow or exact versions.
+
+mod anchors;
+mod data;
