@@ -60,7 +60,9 @@ pub enum StatsError {
     },
     /// The likelihood grows for as long as a parameter does, so it has no best value. **What to do:** use a simpler
     /// model; the data do not show the variety that this one describes.
-    #[error("{model} has no best fit: {parameter} ran to {value:e}; the data do not show the variety that it describes, use a simpler model")]
+    #[error(
+        "{model} has no best fit: {parameter} ran to {value:e}; the data do not show the variety that it describes, use a simpler model"
+    )]
     NoOptimum {
         /// Which model.
         model: &'static str,
@@ -71,7 +73,9 @@ pub enum StatsError {
     },
     /// The search did not settle. **What to do:** look for values that differ by many orders of magnitude, and change
     /// the unit of time.
-    #[error("the fit of {model} did not settle within {iterations} steps: look for extreme values, change the unit of time")]
+    #[error(
+        "the fit of {model} did not settle within {iterations} steps: look for extreme values, change the unit of time"
+    )]
     NotConverged {
         /// Which model.
         model: &'static str,

@@ -95,7 +95,8 @@ fn search(
 /// BFGS: the inverse of the Hessian after a step and the turn of the gradient along it.
 fn update(inverse: &mut [Vec<f64>], moved: &[f64], turned: &[f64]) {
     let curvature = dot(moved, turned);
-    if !(curvature > 1e-12 * libm::sqrt(dot(moved, moved) * dot(turned, turned))) {
+    let enough = curvature > 1e-12 * libm::sqrt(dot(moved, moved) * dot(turned, turned));
+    if !enough {
         return;
     }
     let seen: Vec<f64> = inverse.iter().map(|row| dot(row, turned)).collect();
@@ -138,7 +139,10 @@ fn differences(at: &[f64], f: &impl Fn(&[f64]) -> Option<Slope>) -> Vec<Vec<f64>
 
 fn symmetric(rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let column = |i: usize| rows.iter().map(move |row| row.get(i).copied().unwrap_or(f64::NAN));
-    rows.iter().enumerate().map(|(i, row)| row.iter().zip(column(i)).map(|(a, b)| 0.5 * (a + b)).collect()).collect()
+    rows.iter()
+        .enumerate()
+        .map(|(i, row)| row.iter().zip(column(i)).map(|(a, b)| 0.5 * (a + b)).collect())
+        .collect()
 }
 
 fn shifted(at: &[f64], place: usize, by: f64) -> Vec<f64> {

@@ -77,7 +77,7 @@ impl PurchaseSummary {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
-    rows: Vec<Row>,
+    groups: Vec<Row>,
     /// Distinct recencies and ages, ascending.
     times: Vec<f64>,
     customers: u32,
@@ -126,7 +126,7 @@ impl Rows {
         bits.dedup();
         // At most two for each of 2^32 customers; a place that does not fit would need 64 GiB of keys first.
         let place = |time: u64| u32::try_from(bits.partition_point(|t| *t < time)).unwrap_or(u32::MAX);
-        let rows = groups
+        let groups = groups
             .iter()
             .map(|((frequency, age, recency), customers)| Row {
                 frequency: *frequency,
@@ -136,17 +136,17 @@ impl Rows {
             })
             .collect();
         let times = bits.into_iter().map(f64::from_bits).collect();
-        Ok(Self { rows, times, customers: total, repeat_buyers })
+        Ok(Self { groups, times, customers: total, repeat_buyers })
     }
 
     /// How many rows there are.
     pub const fn len(&self) -> usize {
-        self.rows.len()
+        self.groups.len()
     }
 
     /// Whether there are no customers.
     pub const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.groups.is_empty()
     }
 
     /// How many customers there are.
@@ -161,14 +161,14 @@ impl Rows {
 
     /// Each distinct history with the number of its customers, by frequency, age and recency.
     pub fn iter(&self) -> impl Iterator<Item = (PurchaseSummary, u32)> {
-        self.rows.iter().map(|row| {
+        self.groups.iter().map(|row| {
             let (recency, age) = (time(&self.times, row.recency), time(&self.times, row.age));
             (PurchaseSummary { frequency: row.frequency, recency, age }, row.customers)
         })
     }
 
     pub(crate) fn rows(&self) -> &[Row] {
-        &self.rows
+        &self.groups
     }
 
     /// A function of each distinct time, to be looked up by a row's places.
@@ -178,7 +178,7 @@ impl Rows {
 
     /// The largest number of repeat purchases.
     pub(crate) fn most_purchases(&self) -> u32 {
-        self.rows.last().map_or(0, |row| row.frequency)
+        self.groups.last().map_or(0, |row| row.frequency)
     }
 
     /// Mean number of repeat purchases, and mean age.

@@ -71,6 +71,7 @@ impl BetaGeometric {
     /// −c ((1 − z)^k − 1) / k − (1 − z)^k Σ (c − r)ₙ (a)ₙ₋₁ / ((c + 1)ₙ₋₁ n!) zⁿ.
     ///
     /// Nothing where the sum is long or digits are lost.
+    #[expect(clippy::many_single_char_names, reason = "as in the formula")]
     fn series(&self, t: f64) -> Option<f64> {
         let (k, c) = (self.a - 1.0, self.a + self.b - 1.0);
         let log = -ln_1p(t / self.alpha);

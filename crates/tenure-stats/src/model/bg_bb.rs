@@ -163,7 +163,12 @@ impl BgBb {
             let both = tables.both.slope(m);
             let gamma = -tables.gamma_delta.slope(m + ended);
             let by_gamma = gamma + f64::from(ended) / self.gamma;
-            [tables.alpha.slope(x) - both, tables.beta.slope(m - x) - both, by_gamma, tables.delta.slope(m) + gamma]
+            [
+                tables.alpha.slope(x) - both,
+                tables.beta.slope(m - x) - both,
+                by_gamma,
+                tables.delta.slope(m) + gamma,
+            ]
         };
         let (here, left) = self.ways(counts, tables);
         let left: Vec<_> = left.collect();
@@ -207,7 +212,11 @@ fn whole(name: &'static str, value: f64) -> Result<u32, StatsError> {
         let expected = "a whole number of opportunities, at most 10,000";
         return Err(StatsError::Domain { name, value, expected });
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number from 0 to 10,000")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number from 0 to 10,000"
+    )]
     Ok(value as u32)
 }
 
@@ -250,7 +259,8 @@ impl PurchaseModel for BgBb {
     fn p_no_purchase(&self, history: PurchaseSummary, horizon: f64) -> Result<f64, StatsError> {
         let (_, horizon) = ahead(history, horizon)?;
         let counts = Counts::of(history)?;
-        let (mut opportunity, mut refusals) = (f64::from(counts.n), self.beta + f64::from(counts.n - counts.x));
+        let (mut opportunity, mut refusals) =
+            (f64::from(counts.n), self.beta + f64::from(counts.n - counts.x));
         // Nothing bought so far, and still here.
         let (mut here, mut gone) = (1.0, 0.0);
         for _ in 0..whole("horizon", horizon)? {

@@ -180,9 +180,10 @@ pub(crate) fn maximise<M: Parametric>(
             Estimate { name, value: *value, standard_error: standard_error.filter(|error| error.is_finite()) }
         })
         .collect();
-    let furthest = M::PARAMETERS.iter().zip(&values).zip(&at).fold(("", 0.0, 0.0), |most, ((name, value), x)| {
-        if x.abs() >= most.2 { (*name, *value, x.abs()) } else { most }
-    });
+    let furthest =
+        M::PARAMETERS.iter().zip(&values).zip(&at).fold(("", 0.0, 0.0), |most, ((name, value), x)| {
+            if x.abs() >= most.2 { (*name, *value, x.abs()) } else { most }
+        });
     let model = M::from_values(&values).ok_or_else(lost)?;
     let fit = Fit { model, estimates, log_likelihood: -value * many, iterations, customers, rows };
     Ok(Maximum { fit, settled, furthest: (furthest.0, furthest.1) })
@@ -253,4 +254,3 @@ pub(crate) fn add(sums: &mut [f64], customers: f64, terms: &[f64]) {
         *sum += customers * term;
     }
 }
-

@@ -105,8 +105,10 @@ impl GammaGamma {
     /// # Example
     /// ```
     /// use tenure_stats::{GammaGamma, Spend, StatsError};
-    /// let spends = [9.0, 12.0, 31.0, 14.0, 55.0, 23.0, 18.0, 11.0, 90.0, 20.0];
-    /// let fit = GammaGamma::fit((1_u32..).zip(spends).map(|(i, mean_amount)| Spend { purchases: 1 + i % 4, mean_amount }))?;
+    /// let spend = |(purchases, mean_amount)| Spend { purchases, mean_amount };
+    /// let ones = [(1, 5.0), (1, 60.0), (1, 12.0), (1, 30.0), (1, 90.0)];
+    /// let more = [(2, 15.0), (2, 40.0), (3, 22.0), (3, 31.0), (4, 19.0), (5, 25.0)];
+    /// let fit = GammaGamma::fit(ones.into_iter().chain(more).map(spend))?;
     /// assert!(fit.model.expected_spend(None)? > 9.0);
     /// let same = vec![Spend { purchases: 2, mean_amount: 10.0 }; 5];
     /// assert!(matches!(GammaGamma::fit(same), Err(StatsError::AllEqual { seen: 5, .. })));

@@ -14,6 +14,7 @@ use core::fmt;
 pub use bg_bb::BgBb;
 pub use bg_nbd::BgNbd;
 pub use fit::{Boundary, Estimate, Fit, Fitted};
+pub(crate) use fit::{Parametric, maximise};
 pub use gamma_gamma::{GammaGamma, Spend, correlation};
 pub use mbg_nbd::MbgNbd;
 pub use nbd::Nbd;

@@ -96,7 +96,8 @@ impl ParetoNbd {
         let PurchaseSummary { frequency, recency, age } = history;
         let shape = self.r + f64::from(frequency);
         let passed = age - recency;
-        let here = -shape * ln_1p(passed / (self.alpha + recency)) - self.s * ln_1p(passed / (self.beta + recency));
+        let here =
+            -shape * ln_1p(passed / (self.alpha + recency)) - self.s * ln_1p(passed / (self.beta + recency));
         let left = Leaving { alpha: self.alpha + recency, beta: self.beta + recency, shape, s: self.s };
         (here, ln(left.within(passed).mass))
     }
@@ -123,10 +124,12 @@ impl ParetoNbd {
         let (gone, alive) = (mass / both, stays / both);
         // Means over the time of leaving; nothing where there was none.
         let over = if mass > 0.0 { 1.0 / mass } else { 0.0 };
-        let (mean_log_alpha, mean_log_beta) = (log_alpha + left.ln_alpha * over, log_beta + left.ln_beta * over);
+        let (mean_log_alpha, mean_log_beta) =
+            (log_alpha + left.ln_alpha * over, log_beta + left.ln_beta * over);
         let (mean_inverse_alpha, mean_inverse_beta) = (left.inverse_alpha * over, left.inverse_beta * over);
         [
-            rises.ln(row.frequency) + r * tables.alpha + s * tables.beta - shape * log_alpha - s * log_beta + ln(both),
+            rises.ln(row.frequency) + r * tables.alpha + s * tables.beta - shape * log_alpha - s * log_beta
+                + ln(both),
             rises.slope(row.frequency) + tables.alpha - alive * end_alpha - gone * mean_log_alpha,
             r / alpha - shape * (alive / (alpha + age) + gone * mean_inverse_alpha),
             tables.beta + gone / s - alive * end_beta - gone * mean_log_beta,
@@ -317,7 +320,12 @@ mod tests {
     /// e^z E₁(z) for s = 1, and 1/z for s = 0 in the limit.
     #[test]
     fn discounted_time_is_the_exponential_integral_for_s_of_1() {
-        for (z, expected) in [(1e-6, 13.238_309_131_365_004), (0.1, 2.014_642_544_708_45), (1.0, 0.596_347_362_323_194_1), (50.0, 0.019_615_109_930_114_87)] {
+        for (z, expected) in [
+            (1e-6, 13.238_309_131_365_004),
+            (0.1, 2.014_642_544_708_45),
+            (1.0, 0.596_347_362_323_194_1),
+            (50.0, 0.019_615_109_930_114_87),
+        ] {
             assert!((discounted(1.0, z) / expected - 1.0).abs() < 1e-12, "{z}: {}", discounted(1.0, z));
         }
         assert!((discounted(1e-12, 0.25) - 4.0).abs() < 1e-9);

@@ -7,6 +7,7 @@ use super::{exp, expm1, sigmoid, softplus};
 /// On the whole line that rule converges exponentially for functions that are analytic near it, and the weight is divided
 /// by its own sum, so no beta function is needed. `g` must be bounded and smooth in v, and constant below
 /// p = e^(−37) / `steepness` to all digits. Tails are geometric series.
+#[expect(clippy::many_single_char_names, reason = "as in the formula")]
 pub(crate) fn beta_mean(a: f64, b: f64, steepness: f64, g: impl Fn(f64) -> f64) -> f64 {
     let mode = super::ln(a / b);
     // Analytic in a strip of π/2; and narrower than that where both shapes are large.
@@ -47,7 +48,9 @@ mod tests {
 
     #[test]
     fn means_of_powers_are_known() {
-        for (a, b) in [(0.8, 2.4), (1e-6, 1.0), (1e-3, 1e-3), (2.0, 10_000.0), (5_000.0, 3.0), (4e4, 9e4), (1.0, 1e7)] {
+        for (a, b) in
+            [(0.8, 2.4), (1e-6, 1.0), (1e-3, 1e-3), (2.0, 10_000.0), (5_000.0, 3.0), (4e4, 9e4), (1.0, 1e7)]
+        {
             let mean = beta_mean(a, b, 1.0, |p| 1.0 - p);
             assert!((mean / (b / (a + b)) - 1.0).abs() < 1e-11, "{a} {b}: {mean}");
             let square = beta_mean(a, b, 1.0, |p| (1.0 - p) * (1.0 - p));

@@ -37,7 +37,7 @@ mod tests {
             (1.0, -euler),
             (0.5, -euler - 2.0 * core::f64::consts::LN_2),
             (10.0, 2.251_752_589_066_721),
-            (1e-6, -1_000_000.577_214_019_9),
+            (1e-6, -1_000_000.577_214_02),
             (1e8, 18.420_680_738_952_366),
         ] {
             assert!((digamma(x) - expected).abs() <= 1e-14 * expected.abs().max(1.0), "{x}: {}", digamma(x));
@@ -47,6 +47,6 @@ mod tests {
     #[test]
     fn ln_gamma_has_its_known_values() {
         assert!((ln_gamma(0.5) - 0.572_364_942_924_700_1).abs() < 1e-15);
-        assert!((ln_gamma(10_000.5) - 82104.322654128365).abs() < 1e-8);
+        assert!((ln_gamma(10_000.5) - 82_104.322_654_128_37).abs() < 1e-8);
     }
 }

@@ -45,6 +45,7 @@ pub(crate) const fn count(items: usize) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "exact to the bit")]
 mod tests {
     use super::*;
 

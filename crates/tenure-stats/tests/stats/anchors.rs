@@ -1,6 +1,9 @@
 //! Published figures.
 
-use tenure_stats::{BgBb, BgNbd, Boundary, Fit, Fitted, GammaGamma, MbgNbd, Nbd, ParetoNbd, PurchaseModel, PurchaseSummary, Rows};
+use tenure_stats::{
+    BgBb, BgNbd, Boundary, Fit, Fitted, GammaGamma, MbgNbd, Nbd, ParetoNbd, PurchaseModel, PurchaseSummary,
+    Rows,
+};
 
 use crate::data;
 
@@ -14,7 +17,10 @@ fn assert_fit<M: std::fmt::Debug>(fit: &Fit<M>, log_likelihood: f64, values: &[f
     assert!((fit.log_likelihood - log_likelihood).abs() < 1e-3, "{}", fit.log_likelihood);
     for (estimate, value) in fit.estimates.iter().zip(values) {
         assert!((estimate.value / value - 1.0).abs() < 1e-3, "{estimate:?}, published {value}");
-        assert!(estimate.standard_error.is_some_and(|error| error > 0.0 && error < estimate.value), "{estimate:?}");
+        assert!(
+            estimate.standard_error.is_some_and(|error| error > 0.0 && error < estimate.value),
+            "{estimate:?}"
+        );
     }
 }
 
@@ -69,7 +75,9 @@ fn uci_online_retail_to_june_shows_no_drop_out() {
         let Boundary::NobodyLeaves { model, .. } = reason else { panic!("{reason:?}") };
         assert_eq!(
             reason.to_string(),
-            format!("no drop-out is visible in this window: {model} is most likely where nobody ever leaves, and is NBD there")
+            format!(
+                "no drop-out is visible in this window: {model} is most likely where nobody ever leaves, and is NBD there"
+            )
         );
         assert_fit(&nbd, -15_325.4553, &[0.744209, 9.047415]);
     }

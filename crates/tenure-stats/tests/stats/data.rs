@@ -48,7 +48,9 @@ pub fn donations() -> Option<Vec<PurchaseSummary>> {
 /// UCI Online Retail: purchase days are those of invoices that are worth something.
 pub fn uci() -> Option<Vec<Days>> {
     let mut text = String::new();
-    flate2::read::GzDecoder::new(&*shared("uci-online-retail/invoices.csv.gz")?).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(&*shared("uci-online-retail/invoices.csv.gz")?)
+        .read_to_string(&mut text)
+        .unwrap();
     let mut customers: BTreeMap<&str, Days> = BTreeMap::new();
     for line in text.lines().skip(1) {
         let cells: Vec<_> = line.split(',').collect();
@@ -94,7 +96,8 @@ pub fn spends(customers: &[Days], end: &str) -> Vec<Spend> {
 
 /// Days since 1970 of a date as `1997-09-30`. Hinnant's algorithm.
 pub fn day(date: &str) -> i64 {
-    let [year, month, day] = date.split('-').map(|part| part.parse::<i64>().unwrap()).collect::<Vec<_>>()[..] else {
+    let [year, month, day] = date.split('-').map(|part| part.parse::<i64>().unwrap()).collect::<Vec<_>>()[..]
+    else {
         panic!("{date}")
     };
     let year = if month <= 2 { year - 1 } else { year };
