@@ -157,3 +157,28 @@ impl BetaGeometric {
 
 /// Longer sums are left to the integral.
 const LONGEST_SUM: f64 = 600.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wherever the series is trusted, the integral says the same.
+    #[test]
+    fn series_and_integral_agree() {
+        let mut compared = 0;
+        for a in [0.05, 0.8, 1.0, 1.0 + 1e-9, 4.0] {
+            for b in [0.2, 2.4, 60.0] {
+                for r in [0.05, 0.24, 3.0, 40.0, 2_000.0] {
+                    for t in [1e-6, 0.1, 1.0, 8.0, 1e3] {
+                        let model = BetaGeometric { r, alpha: 1.0, a, b };
+                        let Some(series) = model.series(t) else { continue };
+                        let mean = model.mean(t);
+                        assert!((series / mean - 1.0).abs() < 1e-12, "{model:?} {t}: {series} {mean}");
+                        compared += 1;
+                    }
+                }
+            }
+        }
+        assert!(compared > 150, "{compared}");
+    }
+}

@@ -45,6 +45,25 @@ struct Counts {
     n: u32,
 }
 
+/// A population in whole numbers.
+struct Counted {
+    rows: Vec<(Counts, f64)>,
+    /// The largest number of opportunities.
+    most: u32,
+}
+
+impl Counted {
+    fn of(rows: &Rows) -> Result<Self, StatsError> {
+        let mut counted = Self { rows: Vec::with_capacity(rows.len()), most: 0 };
+        for (history, customers) in rows.iter() {
+            let counts = Counts::of(history)?;
+            counted.most = counted.most.max(counts.n);
+            counted.rows.push((counts, f64::from(customers)));
+        }
+        Ok(counted)
+    }
+}
+
 impl BgBb {
     /// The most opportunities that are counted with, past or to come.
     pub const MOST_OPPORTUNITIES: u32 = 10_000;
@@ -77,20 +96,8 @@ impl BgBb {
     /// ```
     pub fn fit(rows: &Rows) -> Result<Fit<Self>, StatsError> {
         enough(rows, Self::PARAMETERS.len())?;
-        let mut counted = Vec::with_capacity(rows.len());
-        for (history, customers) in rows.iter() {
-            counted.push((Counts::of(history)?, f64::from(customers)));
-        }
-        let most = counted.iter().map(|(counts, _)| counts.n).max().unwrap_or(0);
-        let likelihood = |model: &Self| {
-            let tables = model.tables(most);
-            let mut sums = [0.0; 5];
-            for (counts, customers) in &counted {
-                add(&mut sums, *customers, &model.terms(counts, &tables));
-            }
-            let [value, rest @ ..] = sums;
-            (value, rest.to_vec())
-        };
+        let counted = Counted::of(rows)?;
+        let likelihood = |model: &Self| model.gradient_of(&counted);
         maximise(&[1.0, 1.0, 1.0, 3.0], rows.customers(), rows.len(), likelihood)?.settled(5.0)
     }
 
@@ -123,6 +130,22 @@ impl BgBb {
             sum += worth;
         }
         finite("DERT", sum)
+    }
+
+    /// The log-likelihood and its derivatives by the parameters.
+    fn gradient_of(&self, counted: &Counted) -> (f64, Vec<f64>) {
+        let tables = self.tables(counted.most);
+        let mut sums = [0.0; 5];
+        for (counts, customers) in &counted.rows {
+            add(&mut sums, *customers, &self.terms(counts, &tables));
+        }
+        let [value, rest @ ..] = sums;
+        (value, rest.to_vec())
+    }
+
+    #[cfg(test)]
+    pub(super) fn gradient(&self, rows: &Rows) -> Result<(f64, Vec<f64>), StatsError> {
+        Counted::of(rows).map(|counted| self.gradient_of(&counted))
     }
 
     /// Probability of still being here at an opportunity, of one who was there at the one before: (δ + m) / (γ + δ + m).

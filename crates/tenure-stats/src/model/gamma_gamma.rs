@@ -131,21 +131,39 @@ impl GammaGamma {
             return Err(StatsError::AllEqual { what: "mean amounts", seen, value: f64::from_bits(first) });
         }
         let mean = groups.iter().map(|(_, bits)| f64::from_bits(*bits)).sum::<f64>() / count(seen);
+        let groups: Vec<Spend> = groups
+            .into_iter()
+            .map(|(purchases, bits)| Spend { purchases, mean_amount: f64::from_bits(bits) })
+            .collect();
         let likelihood = |model: &Self| {
-            let mut sums = [0.0; 4];
-            for group in groups.chunk_by(|(a, _), (b, _)| a == b) {
-                let Some((purchases, _)) = group.first() else { continue };
-                let shape = Shape::of(model, *purchases);
-                for (_, bits) in group {
-                    add(&mut sums, 1.0, &shape.terms(model, f64::from_bits(*bits)));
-                }
-            }
-            let [value, rest @ ..] = sums;
+            let [value, rest @ ..] = model.sums(&groups);
             (value, rest.to_vec())
         };
         let customers = u32::try_from(seen).unwrap_or(u32::MAX);
         // A spread like the mean's, within customers and between them.
         maximise(&[2.0, 3.0, mean], customers, seen, likelihood)?.settled(6.0)
+    }
+}
+
+impl GammaGamma {
+    /// The log-likelihood and its derivatives by p, q, v; what customers with equally many purchases share is computed once
+    /// where they stand together.
+    fn sums(&self, spends: &[Spend]) -> [f64; 4] {
+        let mut sums = [0.0; 4];
+        for group in spends.chunk_by(|a, b| a.purchases == b.purchases) {
+            let Some(first) = group.first() else { continue };
+            let shape = Shape::of(self, first.purchases);
+            for spend in group {
+                add(&mut sums, 1.0, &shape.terms(self, spend.mean_amount));
+            }
+        }
+        sums
+    }
+
+    #[cfg(test)]
+    pub(super) fn gradient(&self, spends: &[Spend]) -> Vec<f64> {
+        let [_, rest @ ..] = self.sums(spends);
+        rest.to_vec()
     }
 }
 

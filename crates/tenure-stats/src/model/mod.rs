@@ -8,6 +8,8 @@ mod gamma_gamma;
 mod mbg_nbd;
 mod nbd;
 mod pareto_nbd;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 

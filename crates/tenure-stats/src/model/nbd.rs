@@ -68,7 +68,8 @@ impl Nbd {
         maximise(&[1.0, age / purchases], rows.customers(), rows.len(), likelihood)?.settled(6.0)
     }
 
-    fn gradient(&self, rows: &Rows) -> (f64, Vec<f64>) {
+    /// The log-likelihood and its derivatives by the parameters.
+    pub(super) fn gradient(&self, rows: &Rows) -> (f64, Vec<f64>) {
         let Self { r, alpha } = *self;
         let rises = Rising::new(r, rows.most_purchases());
         let ln_alpha = ln(alpha);

@@ -7,4 +7,6 @@
 
 mod anchors;
 mod data;
+mod laws;
 mod reference;
+mod scores;
