@@ -22,7 +22,9 @@ pub(crate) struct Minimum {
 pub(crate) const BOX: f64 = 23.0;
 const MOST_STEPS: usize = 500;
 /// BFGS ends here; values are about 1, so a decrease can still be told from rounding.
-const NEAR: f64 = 1e-8;
+const NEAR: f64 = 1e-7;
+/// Rounding of the sums is all that is left of a gradient.
+const NOTHING: f64 = 1e-13;
 /// No coordinate moves further in one step.
 const LONGEST: f64 = 2.0;
 
@@ -56,6 +58,9 @@ pub(crate) fn minimise(start: &[f64], f: impl Fn(&[f64]) -> Option<Slope>) -> Op
     let hessian = Cholesky::of(&differences(&at, &f));
     if let Some(hessian) = &hessian {
         for _ in 0..8 {
+            if size(&gradient) < NOTHING {
+                break;
+            }
             let step = hessian.solve(&gradient);
             let next: Vec<f64> = at.iter().zip(&step).map(|(x, s)| x - s).collect();
             let Some((next_value, next_gradient)) = f(&next) else { break };

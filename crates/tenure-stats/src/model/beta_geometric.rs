@@ -122,33 +122,39 @@ impl BetaGeometric {
         let logs = rows.at_times(|t| ln(alpha + t));
         let inverses = rows.at_times(|t| 1.0 / (alpha + t));
         let mut sums = [0.0; 5];
-        for row in rows.rows() {
-            let x = row.frequency;
+        // What customers with equally many purchases share is computed once.
+        for group in rows.rows().chunk_by(|a, b| a.frequency == b.frequency) {
+            let Some(first_row) = group.first() else { continue };
+            let x = first_row.frequency;
             let chances = x + first;
             let shape = r + f64::from(x);
-            let (log_age, inverse_age) = (time(&logs, row.age), time(&inverses, row.age));
-            let (log_recency, inverse_recency) = (time(&logs, row.recency), time(&inverses, row.recency));
-            let here = -shape * log_age;
-            // The weight of having left, and the likelihood of either.
-            let (gone, both) = if chances == 0 {
-                (0.0, here)
-            } else {
-                let left = ln(a / (b + f64::from(chances - 1))) - shape * log_recency;
+            let before = b + f64::from(chances) - 1.0;
+            let leaving = if chances == 0 { f64::NEG_INFINITY } else { ln(a / before) };
+            let (mut all, mut both, mut gone_all, mut log, mut inverse) = (0.0, 0.0, 0.0, 0.0, 0.0);
+            for row in group {
+                let customers = f64::from(row.customers);
+                let here = -shape * time(&logs, row.age);
+                let left = leaving - shape * time(&logs, row.recency);
+                // The weight of having left, and the likelihood of either.
                 let odds = exp(-(left - here).abs());
-                let gone = if left > here { 1.0 / (1.0 + odds) } else { odds / (1.0 + odds) };
-                (gone, left.max(here) + ln(1.0 + odds))
-            };
-            let alive = 1.0 - gone;
-            let shared = rises.ln(x) + stays.ln(chances) + r * ln_alpha;
-            let by_b = if chances == 0 { 0.0 } else { gone / (b + f64::from(chances - 1)) };
+                let larger = 1.0 / (1.0 + odds);
+                let gone = if left > here { larger } else { odds * larger };
+                let (gone, alive) = (customers * gone, customers * (1.0 - gone));
+                all += customers;
+                both += customers * (left.max(here) + ln(1.0 + odds));
+                gone_all += gone;
+                log += alive * time(&logs, row.age) + gone * time(&logs, row.recency);
+                inverse += alive * time(&inverses, row.age) + gone * time(&inverses, row.recency);
+            }
+            let by_b = if chances == 0 { 0.0 } else { gone_all / before };
             let terms = [
-                shared + both,
-                rises.slope(x) + ln_alpha - alive * log_age - gone * log_recency,
-                r / alpha - shape * (alive * inverse_age + gone * inverse_recency),
-                gone / a - stays_a.slope(chances),
-                stays.slope(chances) - by_b,
+                all * (rises.ln(x) + stays.ln(chances) + r * ln_alpha) + both,
+                all * (rises.slope(x) + ln_alpha) - log,
+                all * r / alpha - shape * inverse,
+                gone_all / a - all * stays_a.slope(chances),
+                all * stays.slope(chances) - by_b,
             ];
-            add(&mut sums, f64::from(row.customers), &terms);
+            add(&mut sums, 1.0, &terms);
         }
         let [value, rest @ ..] = sums;
         (value, rest.to_vec())

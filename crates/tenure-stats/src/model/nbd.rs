@@ -4,7 +4,7 @@ use super::fit::{Fit, Parametric, add, enough, maximise};
 use super::{PurchaseModel, ahead, probability};
 use crate::error::{StatsError, finite, not_negative, positive};
 use crate::rows::{PurchaseSummary, Rows, time};
-use crate::special::{Rising, exp, expm1, ln, ln_1p};
+use crate::special::{Rising, expm1, ln, ln_1p};
 
 /// NBD (r, α): purchases are a Poisson process whose rate is Gamma distributed over customers, and nobody ever leaves.
 ///
@@ -74,16 +74,26 @@ impl Nbd {
         let rises = Rising::new(r, rows.most_purchases());
         let ln_alpha = ln(alpha);
         let logs = rows.at_times(|t| ln(alpha + t));
+        let inverses = rows.at_times(|t| 1.0 / (alpha + t));
         let mut sums = [0.0; 3];
-        for row in rows.rows() {
-            let (x, log) = (row.frequency, time(&logs, row.age));
+        // What customers with equally many purchases share is computed once.
+        for group in rows.rows().chunk_by(|a, b| a.frequency == b.frequency) {
+            let Some(first) = group.first() else { continue };
+            let (mut all, mut log, mut inverse) = (0.0, 0.0, 0.0);
+            for row in group {
+                let customers = f64::from(row.customers);
+                all += customers;
+                log += customers * time(&logs, row.age);
+                inverse += customers * time(&inverses, row.age);
+            }
+            let x = first.frequency;
             let shape = r + f64::from(x);
             let terms = [
-                rises.ln(x) + r * ln_alpha - shape * log,
-                rises.slope(x) + ln_alpha - log,
-                r / alpha - shape * exp(-log),
+                all * (rises.ln(x) + r * ln_alpha) - shape * log,
+                all * (rises.slope(x) + ln_alpha) - log,
+                all * r / alpha - shape * inverse,
             ];
-            add(&mut sums, f64::from(row.customers), &terms);
+            add(&mut sums, 1.0, &terms);
         }
         let [value, r, alpha] = sums;
         (value, vec![r, alpha])

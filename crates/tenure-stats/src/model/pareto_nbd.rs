@@ -108,33 +108,44 @@ impl ParetoNbd {
         shape / alpha * beta * log * expm1_ratio(-(self.s - 1.0) * log)
     }
 
-    fn row_terms(&self, row: Row, rises: &Rising, tables: &Tables) -> [f64; 5] {
+    /// The likelihood and its derivatives for rows that differ in recency alone, ascending.
+    ///
+    /// From the end backwards: of two recencies the earlier one has the integral of the later one, and that between the two.
+    /// Where customers are many, the pieces are short and cost little.
+    fn add_rows(&self, rows: &[Row], rises: &Rising, tables: &Tables, sums: &mut [f64; 5]) {
         let Self { r, alpha, s, beta } = *self;
-        let shape = r + f64::from(row.frequency);
-        let (recency, age) = (time(&tables.time, row.recency), time(&tables.time, row.age));
-        let (alpha_recency, beta_recency) = (alpha + recency, beta + recency);
-        let (log_alpha, log_beta) = (time(&tables.ln_alpha, row.recency), time(&tables.ln_beta, row.recency));
-        let (end_alpha, end_beta) = (time(&tables.ln_alpha, row.age), time(&tables.ln_beta, row.age));
-        let here = -shape * (end_alpha - log_alpha) - s * (end_beta - log_beta);
-        let left = Leaving { alpha: alpha_recency, beta: beta_recency, shape, s }.within(age - recency);
-        let mass = left.mass;
-        // The weight of having left, and the likelihood of either.
-        let stays = exp(here);
-        let both = stays + mass;
-        let (gone, alive) = (mass / both, stays / both);
-        // Means over the time of leaving; nothing where there was none.
-        let over = if mass > 0.0 { 1.0 / mass } else { 0.0 };
-        let (mean_log_alpha, mean_log_beta) =
-            (log_alpha + left.ln_alpha * over, log_beta + left.ln_beta * over);
-        let (mean_inverse_alpha, mean_inverse_beta) = (left.inverse_alpha * over, left.inverse_beta * over);
-        [
-            rises.ln(row.frequency) + r * tables.alpha + s * tables.beta - shape * log_alpha - s * log_beta
-                + ln(both),
-            rises.slope(row.frequency) + tables.alpha - alive * end_alpha - gone * mean_log_alpha,
-            r / alpha - shape * (alive / (alpha + age) + gone * mean_inverse_alpha),
-            tables.beta + gone / s - alive * end_beta - gone * mean_log_beta,
-            s / beta - s * alive / (beta + age) - (s + 1.0) * gone * mean_inverse_beta,
-        ]
+        let Some(first) = rows.first() else { return };
+        let shape = r + f64::from(first.frequency);
+        let age = time(&tables.time, first.age);
+        let (end_alpha, end_beta) = (time(&tables.ln_alpha, first.age), time(&tables.ln_beta, first.age));
+        // Relative to the likelihood of no purchase until `from`, by one who is here.
+        let (mut stays, mut left) = (1.0, Left::default());
+        let (mut from, mut from_alpha, mut from_beta) = (age, end_alpha, end_beta);
+        for row in rows.iter().rev() {
+            let recency = time(&tables.time, row.recency);
+            let (log_alpha, log_beta) =
+                (time(&tables.ln_alpha, row.recency), time(&tables.ln_beta, row.recency));
+            let piece =
+                Leaving { alpha: alpha + recency, beta: beta + recency, shape, s }.within(from - recency);
+            let scale = exp(-shape * (from_alpha - log_alpha) - s * (from_beta - log_beta));
+            left = left.after(&piece, scale, log_alpha, log_beta);
+            stays *= scale;
+            (from, from_alpha, from_beta) = (recency, log_alpha, log_beta);
+            // The weights of being here and of having left; the latter in each mean over the time of leaving.
+            let both = stays + left.mass;
+            let alive = stays / both;
+            let terms = [
+                rises.ln(row.frequency) + r * tables.alpha + s * tables.beta
+                    - shape * log_alpha
+                    - s * log_beta
+                    + ln(both),
+                rises.slope(row.frequency) + tables.alpha - alive * end_alpha - left.ln_alpha / both,
+                r / alpha - shape * (alive / (alpha + age) + left.inverse_alpha / both),
+                tables.beta + left.mass / (both * s) - alive * end_beta - left.ln_beta / both,
+                s / beta - s * alive / (beta + age) - (s + 1.0) * left.inverse_beta / both,
+            ];
+            add(sums, f64::from(row.customers), &terms);
+        }
     }
 }
 
@@ -175,8 +186,8 @@ impl DropOut for ParetoNbd {
             beta: ln(beta),
         };
         let mut sums = [0.0; 5];
-        for row in rows.rows() {
-            add(&mut sums, f64::from(row.customers), &self.row_terms(*row, &rises, &tables));
+        for group in rows.rows().chunk_by(|a, b| (a.frequency, a.age) == (b.frequency, b.age)) {
+            self.add_rows(group, &rises, &tables, &mut sums);
         }
         let [value, rest @ ..] = sums;
         (value, rest.to_vec())
@@ -250,6 +261,20 @@ struct Left {
     /// 1 / (α + τ), 1 / (β + τ).
     inverse_alpha: f64,
     inverse_beta: f64,
+}
+
+impl Left {
+    /// The integrals from an earlier time on: those of the piece until now, and these, which count `scale` as much. The
+    /// piece's logarithms are relative to its beginning, those of the sum are not.
+    fn after(&self, piece: &Self, scale: f64, ln_alpha: f64, ln_beta: f64) -> Self {
+        Self {
+            mass: piece.mass + scale * self.mass,
+            ln_alpha: piece.ln_alpha + piece.mass * ln_alpha + scale * self.ln_alpha,
+            ln_beta: piece.ln_beta + piece.mass * ln_beta + scale * self.ln_beta,
+            inverse_alpha: piece.inverse_alpha + scale * self.inverse_alpha,
+            inverse_beta: piece.inverse_beta + scale * self.inverse_beta,
+        }
+    }
 }
 
 impl Leaving {

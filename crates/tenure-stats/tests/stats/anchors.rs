@@ -13,7 +13,7 @@ fn cdnow() -> Rows {
 
 /// Likelihood to 1e-3, and parameters as far as the likelihood tells: it is flat along r/α and a/b.
 fn assert_fit<M: std::fmt::Debug>(fit: &Fit<M>, log_likelihood: f64, values: &[f64]) {
-    println!("{fit:#?}");
+    println!("{fit:?}");
     assert!((fit.log_likelihood - log_likelihood).abs() < 1e-3, "{}", fit.log_likelihood);
     for (estimate, value) in fit.estimates.iter().zip(values) {
         assert!((estimate.value / value - 1.0).abs() < 1e-3, "{estimate:?}, published {value}");
@@ -64,26 +64,27 @@ fn bg_bb_on_donations() {
     assert_fit(&fit, -33225.5813, &[1.203522, 0.749716, 0.656718, 2.783442]);
 }
 
+fn assert_boundary<M: PurchaseModel>(fitted: Fitted<M>) {
+    let Fitted::Boundary { reason, nbd } = fitted else { panic!("{fitted:?}") };
+    println!("{reason:?}");
+    let Boundary::NobodyLeaves { model, .. } = reason else { panic!("{reason:?}") };
+    assert_eq!(
+        reason.to_string(),
+        format!(
+            "no drop-out is visible in this window: {model} is most likely where nobody ever leaves, and is NBD there"
+        )
+    );
+    assert_fit(&nbd, -15_325.4553, &[0.744209, 9.047415]);
+}
+
 /// BG/NBD, MBG/NBD and Pareto/NBD all run to the boundary at which nobody leaves.
 #[test]
 fn uci_online_retail_to_june_shows_no_drop_out() {
     let Some(customers) = data::uci() else { return };
     let rows = Rows::group(data::summaries(&customers, "2011-06-30", 7.0)).unwrap();
-    fn check<M: PurchaseModel>(fitted: Fitted<M>) {
-        let Fitted::Boundary { reason, nbd } = fitted else { panic!("{fitted:?}") };
-        println!("{reason:?}");
-        let Boundary::NobodyLeaves { model, .. } = reason else { panic!("{reason:?}") };
-        assert_eq!(
-            reason.to_string(),
-            format!(
-                "no drop-out is visible in this window: {model} is most likely where nobody ever leaves, and is NBD there"
-            )
-        );
-        assert_fit(&nbd, -15_325.4553, &[0.744209, 9.047415]);
-    }
-    check::<BgNbd>(BgNbd::fit(&rows).unwrap());
-    check::<MbgNbd>(MbgNbd::fit(&rows).unwrap());
-    check::<ParetoNbd>(ParetoNbd::fit(&rows).unwrap());
+    assert_boundary::<BgNbd>(BgNbd::fit(&rows).unwrap());
+    assert_boundary::<MbgNbd>(MbgNbd::fit(&rows).unwrap());
+    assert_boundary::<ParetoNbd>(ParetoNbd::fit(&rows).unwrap());
 }
 
 /// Cumulative repeat purchases of the whole sample at the end of weeks 40 to 78, against what models expect that were

@@ -5,8 +5,13 @@
     reason = "figures as they are printed"
 )]
 
+#[cfg(test)]
 mod anchors;
+#[cfg(test)]
 mod data;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
 mod reference;
+#[cfg(test)]
 mod scores;
