@@ -10,6 +10,10 @@ mod anchors;
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod fits;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod reference;

@@ -32,7 +32,7 @@ proptest! {
         for positive in items.iter().filter(|item| item.positive) {
             for negative in items.iter().filter(|item| !item.positive) {
                 pairs += 1.0;
-                in_order += one(positive.score > negative.score) + 0.5 * one(positive.score == negative.score);
+                in_order += one(positive.score > negative.score) + 0.5 * one(positive.score.to_bits() == negative.score.to_bits());
             }
         }
         prop_assert!((auc(&items)? - in_order / pairs).abs() < 1e-14);
@@ -59,7 +59,7 @@ proptest! {
     fn capture_treats_ties_alike(items in scored(), top in 1_usize..42) {
         let top = top.min(items.len());
         let above = |item: &Scored| items.iter().filter(|other| other.score > item.score).count();
-        let tied = |item: &Scored| items.iter().filter(|other| other.score == item.score).count();
+        let tied = |item: &Scored| items.iter().filter(|other| other.score.to_bits() == item.score.to_bits()).count();
         let chance = |item: &Scored| {
             number(top.saturating_sub(above(item)).min(tied(item))) / number(tied(item))
         };
@@ -137,7 +137,7 @@ proptest! {
     fn platt_is_right_on_average(items in scored()) {
         let Ok(platt) = Platt::fit(&items) else {
             // All scores are equal.
-            prop_assert!(items.iter().all(|item| item.score == items[0].score));
+            prop_assert!(items.iter().all(|item| item.score.to_bits() == items[0].score.to_bits()));
             return Ok(());
         };
         let positives = number(items.iter().filter(|item| item.positive).count());
@@ -182,14 +182,14 @@ proptest! {
         for time in 0..=at {
             let time = f64::from(time);
             let at_risk = lives.iter().filter(|life| life.duration >= time).count();
-            let ended = lives.iter().filter(|life| life.duration == time && life.ended).count();
+            let ended = lives.iter().filter(|life| life.duration.to_bits() == time.to_bits() && life.ended).count();
             if at_risk > 0 {
                 share *= 1.0 - number(ended) / number(at_risk);
             }
         }
         prop_assert!((curve.survival(f64::from(at))? - share).abs() < 1e-14);
         for step in curve.steps() {
-            prop_assert_eq!(step.interval.is_none(), step.survival == 0.0);
+            prop_assert_eq!(step.interval.is_none(), step.survival.to_bits() == 0);
             if let Some((low, high)) = step.interval {
                 prop_assert!(0.0 <= low && low <= step.survival && step.survival <= high && high <= 1.0, "{:?}", step);
             }
