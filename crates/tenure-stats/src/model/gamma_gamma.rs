@@ -106,8 +106,8 @@ impl GammaGamma {
     /// ```
     /// use tenure_stats::{GammaGamma, Spend, StatsError};
     /// let spend = |(purchases, mean_amount)| Spend { purchases, mean_amount };
-    /// let ones = [(1, 5.0), (1, 60.0), (1, 12.0), (1, 30.0), (1, 90.0)];
-    /// let more = [(2, 15.0), (2, 40.0), (3, 22.0), (3, 31.0), (4, 19.0), (5, 25.0)];
+    /// let ones = [(1, 3.0), (1, 130.0), (1, 8.0), (1, 60.0), (1, 17.0), (2, 90.0), (3, 12.0)];
+    /// let more = [(5, 40.0), (8, 150.0), (9, 21.0), (9, 9.0), (9, 33.0)];
     /// let fit = GammaGamma::fit(ones.into_iter().chain(more).map(spend))?;
     /// assert!(fit.model.expected_spend(None)? > 9.0);
     /// let same = vec![Spend { purchases: 2, mean_amount: 10.0 }; 5];

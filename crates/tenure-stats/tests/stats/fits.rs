@@ -73,7 +73,7 @@ fn check_drop_out<M: PurchaseModel>(
 fn fits_of_any_population_are_maxima() {
     let ends = RefCell::new(BTreeMap::<&str, usize>::new());
     let mut runner = TestRunner::new_with_rng(
-        ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() },
+        ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() },
         TestRng::deterministic_rng(RngAlgorithm::ChaCha),
     );
     let populations = prop::collection::vec(history(), 1..80);
