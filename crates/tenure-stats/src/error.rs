@@ -71,10 +71,9 @@ pub enum StatsError {
         /// How far it was followed.
         value: f64,
     },
-    /// The search did not settle. **What to do:** look for values that differ by many orders of magnitude, and change
-    /// the unit of time.
+    /// The search did not settle. **What to do:** look for values that differ by many orders of magnitude; change the unit.
     #[error(
-        "the fit of {model} did not settle within {iterations} steps: look for extreme values, change the unit of time"
+        "the fit of {model} did not settle within {iterations} steps: look for extreme values, or change the unit"
     )]
     NotConverged {
         /// Which model.

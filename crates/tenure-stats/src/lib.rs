@@ -62,7 +62,7 @@ pub use metric::{
 };
 pub use model::{
     BgBb, BgNbd, Boundary, Estimate, Fit, Fitted, GammaGamma, MbgNbd, Nbd, ParetoNbd, PurchaseModel, Spend,
-    correlation,
+    spend_correlation,
 };
 pub use rows::{PurchaseSummary, Rows};
 pub use survival::{DiscreteHazard, KaplanMeier, Lifetime, Sbg, Spell, SurvivalStep};

@@ -44,6 +44,7 @@ fn probabilities(scored: &[Scored]) -> Result<Vec<Scored>, StatsError> {
 /// The same as `sorted`, in groups of equal scores with their sizes and numbers of positives, and the two totals.
 pub(crate) struct Ties {
     pub(crate) groups: Vec<Tie>,
+    seen: usize,
     pub(crate) items: f64,
     pub(crate) positives: f64,
 }
@@ -66,20 +67,16 @@ impl Ties {
             })
             .collect();
         let positives = count(scored.iter().filter(|item| item.positive).count());
-        Ok(Self { groups, items: count(scored.len()), positives })
+        Ok(Self { groups, seen: scored.len(), items: count(scored.len()), positives })
     }
 
     /// Refuses labels of one class.
     pub(crate) fn both_classes(self) -> Result<Self, StatsError> {
-        let all = self.positives > 0.0;
-        if all && self.positives < self.items {
-            return Ok(self);
+        let some = self.positives > 0.0;
+        if some && self.positives < self.items {
+            Ok(self)
+        } else {
+            Err(StatsError::OneClass { seen: self.seen, label: some })
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "was the length of a slice"
-        )]
-        Err(StatsError::OneClass { seen: self.items as usize, label: all })
     }
 }

@@ -26,7 +26,7 @@ impl Spend {
 }
 
 /// Gamma-Gamma (p, q, v): amounts are Gamma(p, ν) distributed around a mean of each customer's own, and ν is Gamma(q, v)
-/// distributed over customers. How much and how often must have little to do with each other: see [`correlation`].
+/// distributed over customers. How much and how often must have little to do with each other: see [`spend_correlation`].
 ///
 /// LL = −ln B(px, q) + q ln v + (px−1) ln z + px ln x − (px+q) ln(v+xz);
 /// E[M | x, z] = (q−1)/(px+q−1) · pv/(q−1) + px/(px+q−1) · z, a mean of what all spend and what this one spent.
@@ -226,13 +226,13 @@ impl Parametric for GammaGamma {
 ///
 /// # Example
 /// ```
-/// use tenure_stats::{Spend, correlation};
+/// use tenure_stats::{Spend, spend_correlation};
 /// let spend = |purchases, mean_amount| Spend { purchases, mean_amount };
-/// let r = correlation(&[spend(1, 10.0), spend(2, 30.0), spend(3, 20.0)])?;
+/// let r = spend_correlation(&[spend(1, 10.0), spend(2, 30.0), spend(3, 20.0)])?;
 /// assert!((r - 0.5).abs() < 1e-12);
 /// # Ok::<(), tenure_stats::StatsError>(())
 /// ```
-pub fn correlation(spends: &[Spend]) -> Result<f64, StatsError> {
+pub fn spend_correlation(spends: &[Spend]) -> Result<f64, StatsError> {
     let seen = spends.len();
     let (Some(first), true) = (spends.first(), seen >= 2) else {
         return Err(StatsError::TooFew { what: "customers with amounts", seen, needed: 2 });
@@ -254,5 +254,5 @@ pub fn correlation(spends: &[Spend]) -> Result<f64, StatsError> {
         mean(&|s| (f64::from(s.purchases) - x) * (f64::from(s.purchases) - x)),
         mean(&|s| (s.mean_amount - z) * (s.mean_amount - z)),
     );
-    finite("the correlation", product / (libm::sqrt(squares.0) * libm::sqrt(squares.1)))
+    finite("the correlation", (product / (libm::sqrt(squares.0) * libm::sqrt(squares.1))).clamp(-1.0, 1.0))
 }

@@ -17,7 +17,7 @@ pub use bg_bb::BgBb;
 pub use bg_nbd::BgNbd;
 pub use fit::{Boundary, Estimate, Fit, Fitted};
 pub(crate) use fit::{Parametric, maximise};
-pub use gamma_gamma::{GammaGamma, Spend, correlation};
+pub use gamma_gamma::{GammaGamma, Spend, spend_correlation};
 pub use mbg_nbd::MbgNbd;
 pub use nbd::Nbd;
 pub use pareto_nbd::ParetoNbd;

@@ -2,7 +2,7 @@
 
 use tenure_stats::{
     BgBb, BgNbd, Example, GammaGamma, Logistic, ParetoNbd, Platt, PurchaseModel, PurchaseSummary, Rows,
-    Scored, Spend, StatsError, auc, brier, correlation,
+    Scored, Spend, StatsError, auc, brier, spend_correlation,
 };
 
 fn told<T: std::fmt::Debug>(result: Result<T, StatsError>) -> String {
@@ -46,7 +46,7 @@ fn amounts_say_what_was_seen_and_what_to_do() {
         "all 12 mean amounts are 9.99: their spread cannot be estimated; use the value itself"
     );
     assert_eq!(told(GammaGamma::new(1.0, 1.0, 1.0)), "q is 1, must be a finite number above 1");
-    assert!(matches!(correlation(&[spend(2, 1.0), spend(2, 5.0)]), Err(StatsError::AllEqual { .. })));
+    assert!(matches!(spend_correlation(&[spend(2, 1.0), spend(2, 5.0)]), Err(StatsError::AllEqual { .. })));
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn fits_of_any_population_are_maxima() {
     outcome.unwrap();
     let ends = ends.into_inner();
     assert!(
-        ["interior", "boundary", "no optimum"].iter().all(|end| ends.get(end).is_some_and(|n| *n >= 10)),
+        ["interior", "boundary", "no optimum"].iter().all(|end| ends.get(end).is_some_and(|n| *n >= 5)),
         "{ends:?}"
     );
 }
