@@ -1,7 +1,8 @@
 //! What does the PostgreSQL store cost beside PostgreSQL itself?
 //!
 //! - One fact a commit beside the same statements by hand: lock the head, insert the fact, put the stream, move the
-//!   head, commit, with as few round trips.
+//!   head, commit, with as few round trips. Eight tasks of one handle beside the same statements on eight connections,
+//!   and eight handles.
 //! - Bulk import in commits of 10,000 facts beside a raw binary COPY of the same rows into the same table, and what
 //!   smaller commits make of it.
 //! - Replay of all facts (read, check, fold stage and RFM, one thread) beside a bare scan of the same columns in
@@ -24,7 +25,7 @@ use bytes::Bytes;
 use futures_util::future::{try_join, try_join4};
 use futures_util::{SinkExt, TryStreamExt};
 use pollster::block_on;
-use tenure_benches::{SEED, by_time, events, facts, in_turns, seconds, standard};
+use tenure_benches::{SEED, by_time, events, facts, in_turns, seconds, standard, verdict};
 use tenure_core::Event;
 use tenure_core::log::{Append, Cut};
 use tenure_postgres::{Options, PostgresStore};
@@ -85,37 +86,90 @@ fn one_fact_a_commit(database: &str, raw: &Raw, history: &[Event]) {
     let told =
         block_on(PostgresStore::open(database, Options::new().log("quiet").without_notifications())).unwrap();
     drop(open(database, "by hand"));
-    let by_hand = raw.runtime.block_on(ByHand::prepare(&raw.client));
-    let mut runs = 0_i64;
-    let size = i64::try_from(history.len()).unwrap();
-    let hand = || {
-        runs += 1;
-        let from = (runs - 1) * size;
-        seconds(|| raw.runtime.block_on(by_hand.append(&raw.client, history, from)))
-    };
+    let by_hand = raw.runtime.block_on(ByHand::prepare(&raw.client, "by hand"));
+    let hand = || seconds(|| raw.runtime.block_on(by_hand.append(&raw.client, history)));
     let mut fresh = Fresh(0);
     let (floor, figure) = in_turns(RUNS, hand, || fresh.append(&own, history, 1));
     let quiet = fresh.append(&told, history, 1);
     println!(
-        "one fact a commit: by hand {:.0}/s, store {:.0}/s, {:.2} of the time; without notifications {:.0}/s",
+        "one fact a commit: by hand {:.0}/s, store {:.0}/s, {:.2} of the time (gate 1.30: {}); without notifications {:.0}/s",
         per_second(history.len(), floor),
         per_second(history.len(), figure),
         figure / floor,
+        verdict(figure / floor, 1.3),
         per_second(history.len(), quiet),
     );
-    let eight = seconds(|| {
-        thread::scope(|scope| {
-            for part in fresh.next(history).chunks(history.len().div_ceil(8)) {
-                let (own, part) = (&own, part.to_vec());
-                scope.spawn(move || {
-                    for event in part {
-                        block_on(own.append(Append::new(vec![event]))).unwrap();
-                    }
-                });
-            }
-        });
-    });
-    println!("the same from eight tasks of one handle: {:.0}/s", per_second(history.len(), eight));
+    eight_tasks(database, raw, &own, &mut fresh, history);
+}
+
+/// Tasks, and connections beside which they are measured.
+const TASKS: usize = 8;
+
+/// Eight tasks of one handle, beside eight connections that issue the statements by hand.
+fn eight_tasks(database: &str, raw: &Raw, own: &PostgresStore, fresh: &mut Fresh, history: &[Event]) {
+    let names: Vec<String> = (0..TASKS).map(|task| format!("by hand {task}")).collect();
+    names.iter().for_each(|name| drop(open(database, name)));
+    // Each on a log of its own, whose head nobody else waits for; and all on one.
+    let alone: Vec<_> = names.iter().map(|name| Hand::connect(database, name)).collect();
+    let crowd: Vec<_> = names.iter().map(|_| Hand::connect(database, "by hand")).collect();
+    // As eight processes would have them.
+    let handles: Vec<_> = (0..TASKS).map(|_| open(database, "handles")).collect();
+    let share = history.len().div_ceil(TASKS);
+    let by_hand = |hands: &[Hand]| {
+        seconds(|| {
+            thread::scope(|scope| {
+                for (hand, part) in hands.iter().zip(history.chunks(share)) {
+                    scope.spawn(|| raw.runtime.block_on(hand.by_hand.append(&hand.client, part)));
+                }
+            });
+        })
+    };
+    let mut fresh = |stores: &[&PostgresStore]| {
+        let parts: Vec<Vec<Event>> = fresh.next(history).chunks(share).map(<[_]>::to_vec).collect();
+        seconds(|| {
+            thread::scope(|scope| {
+                for (store, part) in stores.iter().zip(parts) {
+                    scope.spawn(move || {
+                        for event in part {
+                            block_on(store.append(Append::new(vec![event]))).unwrap();
+                        }
+                    });
+                }
+            });
+        })
+    };
+    let (floor, figure) = in_turns(RUNS, || by_hand(&alone), || fresh(&[own; TASKS]));
+    println!(
+        "the same from {TASKS} tasks of one handle: {:.0}/s; by hand on {TASKS} connections with a head each {:.0}/s, \
+         {:.2} of the time (gate 1.30: {})",
+        per_second(history.len(), figure),
+        per_second(history.len(), floor),
+        figure / floor,
+        verdict(figure / floor, 1.3)
+    );
+    let handles: Vec<&PostgresStore> = handles.iter().collect();
+    let (floor, figure) = in_turns(RUNS, || by_hand(&crowd), || fresh(&handles));
+    println!(
+        "{TASKS} handles on one log, as of {TASKS} processes: {:.0}/s; by hand with one head for all {:.0}/s, {:.2} of the time",
+        per_second(history.len(), figure),
+        per_second(history.len(), floor),
+        figure / floor
+    );
+}
+
+/// A connection of somebody's who writes the statements by hand.
+struct Hand {
+    _runtime: Runtime,
+    client: Client,
+    by_hand: ByHand,
+}
+
+impl Hand {
+    fn connect(database: &str, log: &str) -> Self {
+        let Raw { runtime, client } = Raw::connect(database);
+        let by_hand = runtime.block_on(ByHand::prepare(&client, log));
+        Self { _runtime: runtime, client, by_hand }
+    }
 }
 
 /// The statements of an append of one fact, as somebody would write them who knows that nothing is to be checked.
@@ -128,9 +182,9 @@ struct ByHand {
 }
 
 impl ByHand {
-    async fn prepare(client: &Client) -> Self {
-        let log = "SELECT log FROM tenure.log WHERE name = 'by hand'";
-        let log = client.query_one(log, &[]).await.unwrap().get(0);
+    async fn prepare(client: &Client, log: &str) -> Self {
+        let find = "SELECT log FROM tenure.log WHERE name = $1";
+        let log = client.query_one(find, &[&log]).await.unwrap().get(0);
         let marks: Vec<String> = (1..=22).map(|n| format!("${n}")).collect();
         let insert = format!(
             "INSERT INTO tenure.fact (log, {COLUMNS}, link) VALUES ({})",
@@ -153,11 +207,13 @@ impl ByHand {
         }
     }
 
-    async fn append(&self, client: &Client, history: &[Event], from: i64) {
+    async fn append(&self, client: &Client, history: &[Event]) {
         let (log, link) = (self.log, [7_u8; 32].as_slice());
-        for (position, event) in (from + 1..).zip(history) {
+        for event in history {
             let key: [&(dyn ToSql + Sync); 1] = [&log];
-            try_join(client.batch_execute("BEGIN"), client.query_one(&self.lock, &key)).await.unwrap();
+            let begin = client.batch_execute("BEGIN");
+            let (_, head) = try_join(begin, client.query_one(&self.lock, &key)).await.unwrap();
+            let position = head.get::<_, i64>(0) + 1;
             let mut id = *event.id().as_bytes();
             id[..8].copy_from_slice(&position.to_be_bytes());
             let (id, customer) = (Uuid(id), Uuid(*event.customer().id().as_bytes()));
@@ -272,10 +328,11 @@ fn bulk(database: &str, raw: &Raw, history: &[Event]) {
     };
     let (floor, figure) = in_turns(RUNS, floor, own);
     println!(
-        "bulk: raw COPY {:.0} k/s, store {:.0} k/s, {:.2} of raw",
+        "bulk: raw COPY {:.0} k/s, store {:.0} k/s, {:.2} of raw (gate 0.60: {})",
         per_second(history.len(), floor) / 1e3,
         per_second(history.len(), figure) / 1e3,
-        floor / figure
+        floor / figure,
+        verdict(figure / floor, 1.0 / 0.6)
     );
     for commit in [10, 30, 63, 64, 100, 1_000] {
         let some = history.get(..(commit * 200).min(history.len())).unwrap();

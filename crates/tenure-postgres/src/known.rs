@@ -10,7 +10,7 @@ use tenure_core::log::{FactBlock, Found};
 use tenure_core::{CustomerId, Event, EventId, Version};
 use tenure_store::row::Decoder;
 use tenure_store::{StoreError, Unreadable};
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
 use crate::row;
 use crate::sql::Statements;
@@ -52,6 +52,45 @@ enum Looked {
     },
 }
 
+/// What is to be looked up.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    ids: Vec<Id>,
+    customers: Vec<Id>,
+}
+
+/// What was found of it.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    facts: Vec<Row>,
+    streams: Vec<Row>,
+}
+
+impl Wanted {
+    /// Looks it up, in one round trip.
+    pub(crate) async fn look_up(
+        &self,
+        client: &Client,
+        statements: &Statements,
+        log: i32,
+    ) -> Result<Stored, Error> {
+        let facts = async {
+            match &*self.ids {
+                [] => Ok(Vec::new()),
+                ids => client.query(&statements.stored, &[&log, &ids]).await,
+            }
+        };
+        let streams = async {
+            match &*self.customers {
+                [] => Ok(Vec::new()),
+                customers => client.query(&statements.streams, &[&log, &customers]).await,
+            }
+        };
+        let (facts, streams) = try_join(facts, streams).await?;
+        Ok(Stored { facts, streams })
+    }
+}
+
 impl Known {
     /// All that is known of a log at first.
     pub(crate) async fn load(
@@ -72,16 +111,13 @@ impl Known {
         })
     }
 
-    /// Looks up whatever these facts need and is not known.
-    pub(crate) async fn learn<'a>(
+    /// What is to be looked up for these facts. Until it is [taken in](Self::take_in), it counts as looked up and not found.
+    pub(crate) fn want<'a>(
         &mut self,
-        client: &Client,
-        statements: &Statements,
-        log: i32,
         events: impl Iterator<Item = &'a Event> + Clone,
         customers: impl Iterator<Item = CustomerId>,
-    ) -> Result<(), Error> {
-        let (mut ids, mut unknown) = (Vec::new(), Vec::new());
+    ) -> Wanted {
+        let mut wanted = Wanted::default();
         for event in events.clone() {
             let id = event.id();
             if self.is_new(id) {
@@ -89,28 +125,20 @@ impl Known {
             }
             if let Entry::Vacant(looked) = self.looked_up.entry(id) {
                 looked.insert(None);
-                ids.push(Id(*id.as_bytes()));
+                wanted.ids.push(Id(*id.as_bytes()));
             }
         }
         for customer in events.map(|event| event.customer().id()).chain(customers) {
             if let Entry::Vacant(stream) = self.streams.entry(customer) {
                 stream.insert((0, 0));
-                unknown.push(Id(*customer.as_bytes()));
+                wanted.customers.push(Id(*customer.as_bytes()));
             }
         }
-        let facts = async {
-            match &*ids {
-                [] => Ok(Vec::new()),
-                ids => client.query(&statements.stored, &[&log, &ids]).await,
-            }
-        };
-        let streams = async {
-            match &*unknown {
-                [] => Ok(Vec::new()),
-                unknown => client.query(&statements.streams, &[&log, &unknown]).await,
-            }
-        };
-        let (facts, streams) = try_join(facts, streams).await?;
+        wanted
+    }
+
+    /// Takes in what was found of what was wanted.
+    pub(crate) fn take_in(&mut self, Stored { facts, streams }: Stored) -> Result<(), Error> {
         for row in streams {
             let Id(customer) = row.try_get(0)?;
             self.streams.insert(CustomerId::from_bytes(customer), (row.try_get(1)?, row.try_get(2)?));

@@ -71,23 +71,29 @@ impl Session<'_> {
         appends: &[&Append],
     ) -> Result<(), Error> {
         let Self { client, statements, log, .. } = self;
-        let end = match begin {
-            Begin::Looking => client.query_one(&statements.head, &[&log]).await?,
-            Begin::Within => client.query_one(&statements.lock, &[&log]).await?,
-            Begin::Own => {
-                let transaction = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
-                let log: [&(dyn ToSql + Sync); 1] = [&log];
-                try_join(transaction, client.query_one(&statements.lock, &log)).await?.1
+        let events = || appends.iter().flat_map(|append| append.events());
+        let customers = || appends.iter().flat_map(|append| append.expected().map(|(customer, _)| customer));
+        let wanted = known.as_mut().map(|known| known.want(events(), customers())).unwrap_or_default();
+        let head = async {
+            match begin {
+                Begin::Looking => client.query_one(&statements.head, &[&log]).await,
+                Begin::Within => client.query_one(&statements.lock, &[&log]).await,
+                Begin::Own => {
+                    let transaction = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+                    let log: [&(dyn ToSql + Sync); 1] = [&log];
+                    Ok(try_join(transaction, client.query_one(&statements.lock, &log)).await?.1)
+                }
             }
         };
+        // All are on their way at once, in this order: what is looked up behind the lock is seen under it.
+        let (end, stored) = try_join(head, wanted.look_up(client, statements, log)).await?;
         let end = End::of(&end)?;
-        let known = match known {
-            Some(known) if known.end == end => known,
-            stale => stale.insert(Known::load(client, statements, log, end).await?),
-        };
-        let events = appends.iter().flat_map(|append| append.events());
-        let customers = appends.iter().flat_map(|append| append.expected().map(|(customer, _)| customer));
-        known.learn(client, statements, log, events, customers).await
+        if let Some(known) = known.as_mut().filter(|known| known.end == end) {
+            return known.take_in(stored);
+        }
+        let known = known.insert(Known::load(client, statements, log, end).await?);
+        let wanted = known.want(events(), customers());
+        known.take_in(wanted.look_up(client, statements, log).await?)
     }
 
     /// Writes facts, streams and head, and commits unless the transaction is somebody else's.
@@ -99,26 +105,38 @@ impl Session<'_> {
     ) -> Result<(), WriteError> {
         let Self { client, statements, log, channel } = self;
         let facts = &writes.facts;
-        let mut touched: Vec<CustomerId> = facts.iter().map(|fact| fact.event.customer().id()).collect();
+        // Who is touched, and at which version first.
+        let mut touched: Vec<(CustomerId, i64)> =
+            facts.iter().map(|fact| (fact.event.customer().id(), fact.place.version)).collect();
         touched.sort_unstable();
-        touched.dedup();
-        let ids: Vec<Id> = touched.iter().map(|customer| Id(*customer.as_bytes())).collect();
-        let (versions, lasts): (Vec<i64>, Vec<i64>) =
-            touched.iter().map(|customer| known.stream(*customer)).unzip();
+        touched.dedup_by_key(|(customer, _)| *customer);
         let End { position, link, recorded_at } = &known.end;
         let (link, recorded_at) = (&link.as_slice(), Micros(*recorded_at));
-        let mut values: Vec<&(dyn ToSql + Sync)> =
-            vec![&log, &ids, &versions, &lasts, position, link, &recorded_at, &channel];
-        let columns;
-        let statement = if facts.len() < COPIED {
-            columns = Columns::of(facts);
-            columns.add_to(&mut values);
-            &statements.insert
-        } else {
-            self.copy(facts).await.map_err(WriteError::Nothing)?;
-            &statements.advance
+        let written = async {
+            if facts.len() < COPIED {
+                let (ends, columns) = (Ends::of(known, &touched), Columns::of(facts));
+                let mut values: Vec<&(dyn ToSql + Sync)> = vec![&log];
+                values.extend(ends.columns().map(|(column, _)| column));
+                values.extend([position as &(dyn ToSql + Sync), link, &recorded_at, &channel]);
+                columns.add_to(&mut values);
+                return client.query(&statements.insert, &values).await.map(drop);
+            }
+            let (begun, moved): (Vec<_>, Vec<_>) = touched.into_iter().partition(|(_, first)| *first == 1);
+            let (moved, begun) = (Ends::of(known, &moved), Ends::of(known, &begun));
+            let mut values: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&log, Type::INT4)];
+            values.extend(moved.columns());
+            values.extend([
+                (position as &(dyn ToSql + Sync), Type::INT8),
+                (link, Type::BYTEA),
+                (&recorded_at, Type::TIMESTAMPTZ),
+                (&channel, Type::TEXT),
+            ]);
+            values.extend(begun.columns());
+            client.query_typed(&statements.advance, &values).await.map(drop)
         };
-        let written = client.query(statement, &values);
+        if facts.len() >= COPIED {
+            self.copy(facts).await.map_err(WriteError::Nothing)?;
+        }
         if !commit {
             return written.await.map(drop).map_err(WriteError::Nothing);
         }
@@ -256,6 +274,29 @@ const TYPES: [Type; 22] = [
     Type::INT8,
     Type::BYTEA,
 ];
+
+/// The ends of some streams by column.
+struct Ends {
+    customers: Vec<Id>,
+    versions: Vec<i64>,
+    lasts: Vec<i64>,
+}
+
+impl Ends {
+    fn of(known: &Known, touched: &[(CustomerId, i64)]) -> Self {
+        let customers = touched.iter().map(|(customer, _)| Id(*customer.as_bytes())).collect();
+        let (versions, lasts) = touched.iter().map(|(customer, _)| known.stream(*customer)).unzip();
+        Self { customers, versions, lasts }
+    }
+
+    fn columns(&self) -> [(&(dyn ToSql + Sync), Type); 3] {
+        [
+            (&self.customers, Type::UUID_ARRAY),
+            (&self.versions, Type::INT8_ARRAY),
+            (&self.lasts, Type::INT8_ARRAY),
+        ]
+    }
+}
 
 /// Facts by column, for one statement that inserts them all.
 #[derive(Default)]

@@ -1,15 +1,19 @@
 //! The one writer of a handle: appends that wait together are committed together.
 
+use core::iter::{from_fn, once};
 use core::mem;
+use core::pin::pin;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_channel::oneshot;
+use futures_timer::Delay;
+use futures_util::future::{Either, select};
 use tenure_core::Position;
 use tenure_core::log::Append;
 use tenure_store::row::Encoded;
-use tenure_store::{Commit, Committed, StoreError};
+use tenure_store::{Commit, Committed, Groups, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_postgres::{Client, Error};
 
@@ -19,9 +23,6 @@ use crate::known::{End, Known};
 use crate::raw::Inner;
 use crate::sql::Statements;
 use crate::transaction::{Begin, Session, WriteError, Writes, commit_now, is_refusal};
-
-/// Facts and entries of one transaction at most; a commit that is larger has one of its own.
-const GROUPED: usize = 16_384;
 
 /// Facts from which on what is to be looked up is looked up before the head is locked too.
 const LOOKED_UP_BEFORE: usize = 256;
@@ -89,39 +90,22 @@ impl Writer {
 
     /// Works until every handle is gone.
     pub(crate) async fn work(mut self, mut jobs: UnboundedReceiver<Job>) {
-        let mut held = None;
-        loop {
-            let first = match held.take() {
-                Some(job) => job,
-                None => match jobs.recv().await {
-                    Some(job) => job,
-                    None => return,
-                },
-            };
-            let mut size = first.size();
-            let mut group = vec![first];
-            while size < GROUPED {
-                match jobs.try_recv() {
-                    Ok(job) if size.saturating_add(job.size()) <= GROUPED => {
-                        size += job.size();
-                        group.push(job);
-                    }
-                    Ok(job) => {
-                        held = Some(job);
-                        break;
-                    }
-                    Err(_) => break,
-                }
-            }
-            self.group(group).await;
+        let mut groups = Groups::new(Job::size);
+        while let Some(group) = gather(&mut groups, &mut jobs).await {
+            let begun = Instant::now();
+            let answers = self.group(&group).await;
+            let came = from_fn(|| jobs.try_recv().ok());
+            groups.committed(begun.elapsed(), came, Instant::now());
+            group.into_iter().zip(answers).for_each(|(job, answer)| job.answer(answer));
         }
     }
 
-    async fn group(&mut self, jobs: Vec<Job>) {
+    /// Commits a group, and gives everybody's answer.
+    async fn group(&mut self, jobs: &[Job]) -> Vec<Answer> {
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            match self.attempt(&jobs).await {
-                Ok(answers) => return answer_all(jobs, answers),
+            match self.attempt(jobs).await {
+                Ok(answers) => return answers,
                 Err(Failure::Nothing { error, lost }) => {
                     last = Some(error);
                     if !lost {
@@ -135,20 +119,21 @@ impl Writer {
                         None => None,
                     };
                     match came_through {
-                        Some(true) => return answer_all(jobs, answers),
+                        Some(true) => return answers,
                         Some(false) => last = Some(self.inner.name.error(error)),
                         None => {
                             let error = Arc::new(error);
                             let unknown = || StoreError::Unknown(Box::new(Shared(Arc::clone(&error))));
-                            return jobs.into_iter().for_each(|job| job.answer(Err(unknown())));
+                            return jobs.iter().map(|_| Err(unknown())).collect();
                         }
                     }
                 }
             }
         }
-        if let Some(error) = last {
-            refuse_all(jobs, error);
-        }
+        // There is one: whoever is here has tried.
+        let error = last.unwrap_or(StoreError::Poisoned);
+        let others: Vec<Answer> = jobs.iter().skip(1).map(|_| Err(alike(&error))).collect();
+        once(Err(error)).chain(others).collect()
     }
 
     /// A connection that works, as far as can be told.
@@ -202,6 +187,29 @@ impl Writer {
             tokio::time::sleep(AGAIN).await;
         }
     }
+}
+
+/// The next group, as soon as there is one; none when every handle is gone.
+async fn gather(groups: &mut Groups<Job>, jobs: &mut UnboundedReceiver<Job>) -> Option<Vec<Job>> {
+    if groups.is_empty() {
+        groups.add(jobs.recv().await?);
+    }
+    while let Some(patience) = groups.patience(Instant::now()) {
+        let job = match jobs.try_recv() {
+            Ok(job) => Some(job),
+            Err(_) if patience.is_zero() => None,
+            // The runtime's own timer counts in milliseconds.
+            Err(_) => match select(pin!(jobs.recv()), Delay::new(patience)).await {
+                Either::Left((job, _)) => job,
+                Either::Right(_) => None,
+            },
+        };
+        match job {
+            Some(job) => groups.add(job),
+            None => break,
+        }
+    }
+    Some(groups.take())
 }
 
 /// Whether the log holds the link of this end at its position, asked under the lock of the head.
@@ -263,20 +271,6 @@ async fn write(
         inner.commits.heard(end.position);
     }
     Ok(answers)
-}
-
-fn answer_all(jobs: Vec<Job>, answers: Vec<Answer>) {
-    jobs.into_iter().zip(answers).for_each(|(job, answer)| job.answer(answer));
-}
-
-/// Gives the same error to all.
-fn refuse_all(jobs: Vec<Job>, error: StoreError) {
-    let mut jobs = jobs.into_iter();
-    let first = jobs.next();
-    jobs.for_each(|job| job.answer(Err(alike(&error))));
-    if let Some(first) = first {
-        first.answer(Err(error));
-    }
 }
 
 /// The same error once more.

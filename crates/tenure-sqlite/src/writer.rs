@@ -4,6 +4,7 @@ use core::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use event_listener::Event;
 use futures_channel::oneshot;
@@ -11,7 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use tenure_core::Position;
 use tenure_core::log::Appended;
 use tenure_store::row::Encoded;
-use tenure_store::{Clock, Commit, Committed, StoreError};
+use tenure_store::{Clock, Commit, Committed, Groups, StoreError};
 
 use crate::checkpoint::Checkpoints;
 use crate::error::Name;
@@ -21,24 +22,24 @@ use crate::row::Decoder;
 use crate::transaction::{Known, Transaction};
 use crate::witness::Witness;
 
-/// Facts and entries of one transaction at most; a commit that is larger has one of its own.
-const GROUPED: usize = 16_384;
-
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) commit: Commit,
     /// Of the facts of the commit.
     pub(crate) encoded: Vec<Encoded>,
-    pub(crate) reply: oneshot::Sender<Result<Committed, StoreError>>,
+    pub(crate) reply: oneshot::Sender<Answer>,
 }
+
+/// What a job is answered, once it is committed.
+type Answer = Result<Committed, StoreError>;
 
 impl Job {
     fn size(&self) -> usize {
         self.encoded.len().saturating_add(self.commit.writes().len())
     }
 
-    fn answer(self, answer: Result<Committed, StoreError>) {
+    fn answer(self, answer: Answer) {
         // Who does not wait any more does not want to know.
         mem::drop(self.reply.send(answer));
     }
@@ -66,6 +67,20 @@ pub(crate) fn commit(connection: &Connection) -> rusqlite::Result<()> {
     run(connection, "COMMIT")
 }
 
+/// The next group, as soon as there is one; none when every handle is gone.
+fn gather(groups: &mut Groups<Job>, jobs: &Receiver<Job>) -> Option<Vec<Job>> {
+    if groups.is_empty() {
+        groups.add(jobs.recv().ok()?);
+    }
+    while let Some(patience) = groups.patience(Instant::now()) {
+        match jobs.recv_timeout(patience) {
+            Ok(job) => groups.add(job),
+            Err(_) => break,
+        }
+    }
+    Some(groups.take())
+}
+
 /// Why a whole group failed.
 enum Failure {
     /// Nothing was written.
@@ -77,26 +92,25 @@ enum Failure {
 impl Writer {
     /// Works until every handle is gone.
     pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
-        let mut held = None;
-        while let Some(first) = held.take().or_else(|| jobs.recv().ok()) {
-            let mut size = first.size();
-            let mut group = vec![first];
-            while size < GROUPED {
-                match jobs.try_recv() {
-                    Ok(job) if size.saturating_add(job.size()) <= GROUPED => {
-                        size += job.size();
-                        group.push(job);
-                    }
-                    Ok(job) => {
-                        held = Some(job);
-                        break;
-                    }
-                    Err(_) => break,
-                }
-            }
-            self.group(group);
+        let mut groups = Groups::new(Job::size);
+        while let Some(group) = gather(&mut groups, jobs) {
+            let begun = Instant::now();
+            let answers = self.group(group);
+            groups.committed(begun.elapsed(), jobs.try_iter(), Instant::now());
+            answers.into_iter().for_each(|(job, answer)| job.answer(answer));
+            self.tend();
         }
         self.leave();
+    }
+
+    /// Looks after the write-ahead log, while those who were answered come back.
+    fn tend(&mut self) {
+        if let Some(checkpoints) = &mut self.checkpoints
+            && !self.poisoned.load(Ordering::Acquire)
+        {
+            let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            checkpoints.tend(&reader.connection);
+        }
     }
 
     /// Says in the file that nobody writes to it any more. Whoever does all the same says so again.
@@ -112,38 +126,31 @@ impl Writer {
         }
     }
 
-    fn group(&mut self, jobs: Vec<Job>) {
+    /// Commits a group, and gives everybody's answer.
+    fn group(&mut self, jobs: Vec<Job>) -> Vec<(Job, Answer)> {
+        let all = |jobs: Vec<Job>, error: &dyn Fn() -> StoreError| {
+            jobs.into_iter().map(|job| (job, Err(error()))).collect()
+        };
         if self.poisoned.load(Ordering::Acquire) {
-            for job in jobs {
-                job.answer(Err(StoreError::Poisoned));
-            }
-            return;
+            return all(jobs, &|| StoreError::Poisoned);
         }
         let reader = Arc::clone(&self.reader);
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Reader { connection, decoder, .. } = &mut *reader;
         if let Err(error) = self.begin(connection, decoder) {
             self.known = None;
-            let error = Arc::new(error);
-            for job in jobs {
-                job.answer(Err(self.name.shared(&error)));
-            }
             if !connection.is_autocommit() {
                 let _ = run(connection, "ROLLBACK");
             }
-            return;
+            let error = Arc::new(error);
+            return all(jobs, &|| self.name.shared(&error));
         }
         let mut answers = Vec::with_capacity(jobs.len());
-        let written = self.write(connection, decoder, jobs, &mut answers);
-        match written {
+        match self.write(connection, decoder, jobs, &mut answers) {
             Ok(stored) => {
-                for (job, answer) in answers {
-                    job.answer(answer);
-                }
                 if stored {
                     self.commits.notify(usize::MAX);
                 }
-                self.checkpoints.iter_mut().for_each(|checkpoints| checkpoints.tend(connection));
             }
             Err(failure) => {
                 self.known = None;
@@ -164,16 +171,16 @@ impl Writer {
                     self.witness.iter_mut().for_each(Witness::doubt);
                 }
                 let error = Arc::new(error);
-                for (job, _) in answers {
-                    let error = if unknown {
+                for (_, answer) in &mut answers {
+                    *answer = Err(if unknown {
                         StoreError::Unknown(Box::new(self.name.failed(&error)))
                     } else {
                         self.name.shared(&error)
-                    };
-                    job.answer(Err(error));
+                    });
                 }
             }
         }
+        answers
     }
 
     /// Takes the write lock and forgets what another process may have changed.
@@ -194,7 +201,7 @@ impl Writer {
         connection: &Connection,
         decoder: &mut Decoder,
         jobs: Vec<Job>,
-        answers: &mut Vec<(Job, Result<Committed, StoreError>)>,
+        answers: &mut Vec<(Job, Answer)>,
     ) -> Result<bool, Failure> {
         let Self { name, clock, known, witness, .. } = self;
         let Some(known) = known else { return Ok(false) };
@@ -291,17 +298,21 @@ mod tests {
         }
     }
 
-    fn job(append: Append, reply: oneshot::Sender<Result<Committed, StoreError>>) -> Job {
+    fn work(writer: &mut Writer, jobs: Vec<Job>) {
+        writer.group(jobs).into_iter().for_each(|(job, answer)| job.answer(answer));
+    }
+
+    fn job(append: Append, reply: oneshot::Sender<Answer>) -> Job {
         Job { encoded: Encoded::all(append.events()), commit: append.into(), reply }
     }
 
-    fn append(n: u8) -> (Job, oneshot::Receiver<Result<Committed, StoreError>>) {
+    fn append(n: u8) -> (Job, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
         let append = Append::new(vec![fact(n)]);
         (job(append, reply), answer)
     }
 
-    fn answer_of(answer: oneshot::Receiver<Result<Committed, StoreError>>) -> Result<Appended, StoreError> {
+    fn answer_of(answer: oneshot::Receiver<Answer>) -> Result<Appended, StoreError> {
         pollster::block_on(answer).unwrap().map(Option::unwrap)
     }
 
@@ -318,19 +329,19 @@ mod tests {
         });
         let (first, first_answer) = append(1);
         let (second, second_answer) = append(2);
-        writer.group(vec![first, second]);
+        work(&mut writer, vec![first, second]);
         for answer in [first_answer, second_answer] {
             let error = answer_of(answer).unwrap_err();
             assert!(matches!(error, StoreError::Unknown(_)) && error.is_retryable(), "{error:?}");
         }
         writer.commit = commit;
         let (third, third_answer) = append(3);
-        writer.group(vec![third]);
+        work(&mut writer, vec![third]);
         assert!(matches!(answer_of(third_answer), Err(StoreError::Poisoned)));
         drop(writer);
         let mut writer = self::writer(&path, commit);
         let (again, again_answer) = append(1);
-        writer.group(vec![again]);
+        work(&mut writer, vec![again]);
         assert!(answer_of(again_answer).unwrap().already_stored());
     }
 
@@ -340,11 +351,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = writer(&directory.path().join("a.db"), |_| Err(failing(ffi::SQLITE_FULL)));
         let (first, first_answer) = append(1);
-        writer.group(vec![first]);
+        work(&mut writer, vec![first]);
         assert!(matches!(answer_of(first_answer), Err(StoreError::Backend(_))));
         writer.commit = commit;
         let (second, second_answer) = append(2);
-        writer.group(vec![second]);
+        work(&mut writer, vec![second]);
         let placed = answer_of(second_answer).unwrap().facts;
         assert_eq!((placed[0].position, placed[0].version), (Position(1), Version(1)));
     }
@@ -383,7 +394,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = writer(&directory.path().join("a.db"), |_| Err(failing(ffi::SQLITE_FULL)));
         let (first, _) = append(1);
-        writer.group(vec![first]);
+        work(&mut writer, vec![first]);
         writer.commit = commit;
         let ann = Customer::parse("ann", "shop").unwrap();
         let tag = CustomerEvent::TagAdded { tag: "a".into() };
@@ -391,7 +402,7 @@ mod tests {
         let append = Append::new(vec![other.clone()]);
         for already in [false, true] {
             let (reply, answer) = oneshot::channel();
-            writer.group(vec![job(append.clone(), reply)]);
+            work(&mut writer, vec![job(append.clone(), reply)]);
             assert_eq!(answer_of(answer).unwrap().already_stored(), already);
         }
     }

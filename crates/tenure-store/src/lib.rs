@@ -21,7 +21,8 @@
 //! - [`MemoryStore`] is the executable reference; adapters to databases are crates of their own.
 //! - [`replay`], [`replay_serial`] and [`catch_up`] fold what a store holds; one page of 4096 facts a thread is held
 //!   at a time, and up to a million facts while customers with late facts are folded again.
-//! - [`row`] is what adapters share: the columns of a fact, its checksums, the hash chain.
+//! - [`row`] is what adapters share: the columns of a fact, its checksums, the hash chain; and [`Groups`], who is committed
+//!   together.
 //! - [`seal`] keeps personal data under a key for each customer, and erases it by destroying the key.
 //! - [`Follower`] follows the chain and says where a log is not what was written.
 //! - [`Clock`] is handed to a store: here, and not in the core, is a [`SystemClock`].
@@ -38,6 +39,7 @@ mod contract;
 mod engine;
 mod entry;
 mod error;
+mod groups;
 mod kept;
 mod memory;
 mod replay;
@@ -59,6 +61,7 @@ pub use engine::{
 };
 pub use entry::{Commit, Committed, Entries, EntryKey};
 pub use error::{Location, Source, StoreError, Unreadable};
+pub use groups::Groups;
 pub use kept::{
     Generation, KeptError, Lease, LeaseHeld, ProjectionName, Projector, Rebuild, Switched, generations,
     live_generation, prune_generations,
