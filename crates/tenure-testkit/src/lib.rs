@@ -19,6 +19,10 @@ pub mod oracle;
 pub mod postgres;
 pub mod simulate;
 #[cfg(feature = "proptest")]
+mod segment_oracle;
+#[cfg(feature = "proptest")]
+pub mod segment_strategies;
+#[cfg(feature = "proptest")]
 pub mod stage_strategies;
 #[cfg(feature = "proptest")]
 pub mod strategies;

@@ -562,11 +562,11 @@ fn told<S: EventStore>(store: &S) -> Result<Vec<String>, Failure> {
         match &told.notice {
             Notice::Changed(_) => {
                 let again =
-                    standing.insert(change.id, format!("{} {} {}", change.customer, change.at, change.to));
+                    standing.insert(change.id(), format!("{} {} {:?}", change.customer(), change.at(), change.to()));
                 ensure!(again.is_none(), "told twice: {change:?}");
             }
             Notice::Retracted(_) => {
-                ensure!(standing.remove(&change.id).is_some(), "retracted twice or never told: {change:?}");
+                ensure!(standing.remove(&change.id()).is_some(), "retracted twice or never told: {change:?}");
             }
         }
     }
