@@ -40,7 +40,10 @@ fn open<S: EventStore>(store: S) -> Engine<S> {
 /// `+stage` for a change, `-stage` for one taken back.
 fn told(notices: &[Notice]) -> Vec<String> {
     let sign = |notice: &Notice| if matches!(notice, Notice::Changed(_)) { '+' } else { '-' };
-    notices.iter().map(|notice| format!("{}{}", sign(notice), notice.change().to().unwrap_or("none"))).collect()
+    notices
+        .iter()
+        .map(|notice| format!("{}{}", sign(notice), notice.change().to().unwrap_or("none")))
+        .collect()
 }
 
 fn stage<S: EventStore>(engine: &Engine<S>, name: &str) -> Option<String> {
@@ -381,7 +384,10 @@ fn a_view_and_a_notice_have_a_json_form() {
     assert!(json["next_change"]["cause"]["silence"]["since"].is_string());
     assert_eq!(json["rfm"]["frequency"], 1);
     let notice = serde_json::to_value(&recorded.notices[1]).unwrap();
-    assert_eq!((&notice["changed"]["what"], &notice["changed"]["to"]), (&"stage_changed".into(), &"new".into()));
+    assert_eq!(
+        (&notice["changed"]["what"], &notice["changed"]["to"]),
+        (&"stage_changed".into(), &"new".into())
+    );
     assert_eq!(notice["changed"]["cause"]["facts"][0], EventId::from_foreign("shop", "1").to_string());
 }
 

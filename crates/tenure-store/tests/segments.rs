@@ -32,7 +32,10 @@ fn policy(rfm: &str) -> Policy {
         "\n[rfm]\nscoring = \"fixed\"\n{rfm}\n[rfm.fixed]\nr_days = [10, 20, 30, 40]\nf = [2, 3, 4, 5]\n\
          m = [\"10\", \"20\", \"30\", \"40\"]\n"
     );
-    Policy { zone: "America/New_York".parse().unwrap(), ..Policy::parse(&(text.to_owned() + &rfm), "").unwrap() }
+    Policy {
+        zone: "America/New_York".parse().unwrap(),
+        ..Policy::parse(&(text.to_owned() + &rfm), "").unwrap()
+    }
 }
 
 fn edges<S: EventStore>(engine: &Engine<S>) -> RfmEdges {
@@ -71,7 +74,11 @@ fn silence_moves_a_customer_at_the_midnights_of_the_zone() {
     let passed = block_on(engine.advance(at("2024-06-01T00:00:00Z"))).unwrap();
     assert_eq!(
         told(&passed.notices),
-        ["+promising 2024-03-15T04:00:00Z", "+hibernating 2024-04-04T04:00:00Z", "+lost 2024-04-14T04:00:00Z"]
+        [
+            "+promising 2024-03-15T04:00:00Z",
+            "+hibernating 2024-04-04T04:00:00Z",
+            "+lost 2024-04-14T04:00:00Z"
+        ]
     );
     let ask = || engine.customer(Customer::parse("ann", "shop").unwrap().id());
     assert_eq!(block_on(ask().into_future()).unwrap().unwrap().segment.as_deref(), Some("lost"));
@@ -88,10 +95,7 @@ fn what_leaves_the_window_leaves_the_segment() {
     block_on(engine.record([order("2", "ann", "2024-03-07T17:00:00Z")])).unwrap();
     let passed = block_on(engine.advance(at("2024-06-01T00:00:00Z"))).unwrap();
     // Two orders make more of her until the first one leaves, twelve days after it; then the second one does, too.
-    assert_eq!(
-        told(&passed.notices),
-        ["+promising 2024-03-17T17:00:00Z", "+none 2024-03-19T17:00:00Z"],
-    );
+    assert_eq!(told(&passed.notices), ["+promising 2024-03-17T17:00:00Z", "+none 2024-03-19T17:00:00Z"],);
     let last = passed.notices.iter().rfind(|notice| matches!(notice.change(), Change::SegmentChanged(_)));
     let json = serde_json::to_value(last.unwrap()).unwrap();
     assert_eq!(json["changed"]["cause"]["silence"]["condition"], "lookback = 12d");
@@ -105,7 +109,8 @@ fn a_change_of_segment_has_a_json_form() {
     let edges = edges(&engine);
     block_on(engine.segment_by(edges.clone())).unwrap();
     let recorded = block_on(engine.record([order("2", "ben", "2024-03-07T17:00:00Z")])).unwrap();
-    let notice = recorded.notices.iter().find(|notice| matches!(notice.change(), Change::SegmentChanged(_))).unwrap();
+    let notice =
+        recorded.notices.iter().find(|notice| matches!(notice.change(), Change::SegmentChanged(_))).unwrap();
     let json = serde_json::to_value(notice).unwrap();
     let changed = &json["changed"];
     assert_eq!((&changed["what"], &changed["customer"]), (&"segment_changed".into(), &"shop:ben".into()));
@@ -123,12 +128,18 @@ fn a_late_order_takes_back_what_silence_had_been_told_to_do() {
     block_on(engine.advance(at("2024-03-20T00:00:00Z"))).unwrap();
     let late = block_on(engine.record([order("2", "ann", "2024-03-12T17:00:00Z")])).unwrap();
     // Two days with an order.
-    assert_eq!(told(&late.notices), ["-promising 2024-03-15T04:00:00Z", "+potential_loyalist 2024-03-12T17:00:00Z"]);
+    assert_eq!(
+        told(&late.notices),
+        ["-promising 2024-03-15T04:00:00Z", "+potential_loyalist 2024-03-12T17:00:00Z"]
+    );
     let void = CustomerEvent::EventVoided { target: EventId::from_foreign("shop", "2"), why: None };
     let ann = Customer::parse("ann", "shop").unwrap();
     let void = Event::new(EventId::from_foreign("shop", "v"), ann, at("2024-03-20T00:00:00Z"), void).unwrap();
     let voided = block_on(engine.record([void])).unwrap();
-    assert_eq!(told(&voided.notices), ["-potential_loyalist 2024-03-12T17:00:00Z", "+promising 2024-03-15T04:00:00Z"]);
+    assert_eq!(
+        told(&voided.notices),
+        ["-potential_loyalist 2024-03-12T17:00:00Z", "+promising 2024-03-15T04:00:00Z"]
+    );
 }
 
 #[test]
@@ -152,16 +163,24 @@ fn two_engines_and_a_restart_tell_by_the_same_edges_and_once() {
     assert_eq!(again.edges(), Some(edges));
     let passed = block_on(again.advance(ticks[2])).unwrap();
     assert_eq!(told(&passed.notices), ["+hibernating 2024-04-04T04:00:00Z"]);
-    let told = block_on(async { Changes::of_reader(store, "lifecycle".parse()?, "test").await?.waiting().await });
-    let told = told.unwrap().into_iter().filter(|told| matches!(told.notice.change(), Change::SegmentChanged(_)));
+    let told =
+        block_on(async { Changes::of_reader(store, "lifecycle".parse()?, "test").await?.waiting().await });
+    let told =
+        told.unwrap().into_iter().filter(|told| matches!(told.notice.change(), Change::SegmentChanged(_)));
     assert_eq!(told.count(), 2);
 }
 
 #[test]
 fn new_edges_are_one_report_and_no_flood() {
     let engine = shop(MemoryStore::new(), &policy(""));
-    block_on(engine.record((0..20).map(|n| order(&format!("b{n}"), &format!("b{n}"), "2024-03-06T17:00:00Z")).collect::<Vec<_>>()))
-        .unwrap();
+    block_on(
+        engine.record(
+            (0..20)
+                .map(|n| order(&format!("b{n}"), &format!("b{n}"), "2024-03-06T17:00:00Z"))
+                .collect::<Vec<_>>(),
+        ),
+    )
+    .unwrap();
     let first = edges(&engine);
     block_on(engine.segment_by(first.clone())).unwrap();
     block_on(engine.advance(at("2024-03-12T00:00:00Z"))).unwrap();
@@ -192,7 +211,8 @@ fn edges_of_another_policy_or_of_none_are_refused() {
     assert_eq!(engine.edges(), None);
     block_on(engine.segment_by(edges)).unwrap();
     // The states are the same, but others would be told.
-    let other = block_on(Engine::open_kept(store, policy("map = \"segments_r_package_10\""), keep())).unwrap_err();
+    let other =
+        block_on(Engine::open_kept(store, policy("map = \"segments_r_package_10\""), keep())).unwrap_err();
     assert!(matches!(&other, EngineError::Kept(KeptError::EdgesUnfit { generation: 1, .. })), "{other}");
     assert!(other.hint().is_some());
 }
@@ -253,7 +273,8 @@ fn facts_in_order_read_no_history() {
         let engine = shop(Counting::default(), &policy(rfm));
         block_on(engine.segment_by(edges(&engine))).unwrap();
         for day in 10..20 {
-            block_on(engine.record([order(&day.to_string(), "ann", &format!("2024-03-{day}T17:00:00Z"))])).unwrap();
+            block_on(engine.record([order(&day.to_string(), "ann", &format!("2024-03-{day}T17:00:00Z"))]))
+                .unwrap();
             block_on(engine.advance(at(&format!("2024-03-{day}T20:00:00Z")))).unwrap();
         }
         assert_eq!(engine.store().streams.load(Ordering::SeqCst), 0);

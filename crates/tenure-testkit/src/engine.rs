@@ -103,12 +103,13 @@ struct Model {
     span: (Timestamp, Timestamp),
     segments: Option<SegmentOracle>,
     log: Log,
-    told: BTreeMap<(CustomerId, ChangeId), Told>,
+    told: AllTold,
     advanced_to: Option<Timestamp>,
 }
 
 /// A change: whether it is one of segment, when, from what, to what.
 type Told = (bool, Timestamp, Option<Box<str>>, Option<Box<str>>);
+type AllTold = BTreeMap<(CustomerId, ChangeId), Told>;
 
 fn told(change: &Change) -> Told {
     let code = |code: Option<&str>| code.map(Into::into);
@@ -180,34 +181,37 @@ impl Model {
             }
             let next = self.tail.timeline().next_change(&folded.state.0, horizon);
             due = [due, next].into_iter().flatten().min();
-            if let Some(oracle) = &self.segments {
-                let timeline = oracle.timeline(&self.log, &states, Cut::default(), person);
-                let next = timeline.iter().map(|(at, ..)| *at).find(|at| *at > horizon);
-                due = [due, next].into_iter().flatten().min();
-            }
         }
-        expected.extend(self.segments_told(&states)?);
+        let (segments, next) = self.segments_told(&states)?;
+        expected.extend(segments);
+        due = [due, next].into_iter().flatten().min();
         prop_assert_eq!(&self.told, &expected);
         prop_assert_eq!(engine.next_due(), due);
         Ok(())
     }
 
-    /// What should have been told of segments, or counts as told.
-    fn segments_told(&self, states: &States<Standard>) -> Result<BTreeMap<(CustomerId, ChangeId), Told>, TestCaseError> {
+    /// What should have been told of segments, or counts as told; and when the first one will be that silence changes.
+    fn segments_told(
+        &self,
+        states: &States<Standard>,
+    ) -> Result<(AllTold, Option<Timestamp>), TestCaseError> {
         let mut told = BTreeMap::new();
-        let Some(oracle) = &self.segments else { return Ok(told) };
+        let mut due = None;
+        let Some(oracle) = &self.segments else { return Ok((told, due)) };
         let ids = SegmentTimeline::new(self.rfm.clone(), oracle.edges.clone()).map_err(fail)?;
         for (person, folded) in states.iter() {
             let horizon = self.horizon(folded.last.occurred_at);
             for (at, from, to) in oracle.timeline(&self.log, states, Cut::default(), person) {
-                if at <= horizon {
+                if at > horizon {
+                    due = [due, Some(at)].into_iter().flatten().min();
+                } else {
                     let cause = SegmentCause::Facts(Vec::new());
                     let change = SegmentChange { at, from: from.clone(), to: to.clone(), cause };
                     told.insert((person, ids.change_id(person, &change)), (true, at, from, to));
                 }
             }
         }
-        Ok(told)
+        Ok((told, due))
     }
 
     /// Other edges: what they change at once is in the report and counts as told.
@@ -239,7 +243,7 @@ impl Model {
         prop_assert_eq!(&moves.edges, edges);
         self.segments = Some(after);
         self.told.retain(|_, (of_segment, ..)| !*of_segment);
-        let known = self.segments_told(&states)?;
+        let (known, _) = self.segments_told(&states)?;
         self.told.extend(known);
         Ok(())
     }
@@ -499,12 +503,13 @@ async fn check_past(
             let segments = ask().segments().await.map_err(fail)?;
             let told: Vec<_> =
                 segments.iter().map(|change| (change.at, change.from.clone(), change.to.clone())).collect();
-            let expected = model.segments.as_ref().filter(|_| states.get(*customer).is_some()).map(|oracle| {
-                let person = states.corrections().representative(*customer);
-                let mut timeline = oracle.timeline(&model.log, &states, cut, person);
-                timeline.retain(|(on, ..)| *on <= at);
-                timeline
-            });
+            let expected =
+                model.segments.as_ref().filter(|_| states.get(*customer).is_some()).map(|oracle| {
+                    let person = states.corrections().representative(*customer);
+                    let mut timeline = oracle.timeline(&model.log, &states, cut, person);
+                    timeline.retain(|(on, ..)| *on <= at);
+                    timeline
+                });
             prop_assert_eq!(told, expected.unwrap_or_default());
         }
         let machine = model.tail.machine();

@@ -43,7 +43,8 @@ fn rfm_policy() -> impl Strategy<Value = RfmPolicy> {
         TierBasis::Frequency,
         TierBasis::Monetary,
     ]);
-    let maps = vec![MapName::Segments11, MapName::SegmentsRPackage10, MapName::SegmentsCn8, MapName::TiersAbc];
+    let maps =
+        vec![MapName::Segments11, MapName::SegmentsRPackage10, MapName::SegmentsCn8, MapName::TiersAbc];
     (
         option::of(6_u32..30 * 24),
         select(vec![Frequency::Days, Frequency::Orders]),
@@ -89,22 +90,26 @@ pub fn edges(policy: &Policy) -> impl Strategy<Value = RfmEdges> + use<> {
     let scores = (ascending(20), ascending(5), ascending(2_000));
     let means = (mean(10), mean(3), mean(1_000), 0_u32..12, 1_u32..4);
     let tiers = (option::of(0_i128..15), option::of(0_i128..15));
-    (scores, means, tiers, 0_i64..SPAN).prop_filter_map("a currency of the list", move |((r, f, m), (mr, mf, mm, r_days, times), (a, b), day)| {
-        let cn = match rfm.cn.cut {
-            CnCut::Mean => CnEdges::Mean { r: mr, f: mf, m: mm },
-            CnCut::Fixed => CnEdges::Fixed { r_days, f: times, average: Decimal::whole(5) },
-            _ => CnEdges::ScoreMean { r: mf, f: mf, m: mf },
-        };
-        let tier = |worst: i128| TierEdge(if rfm.tiers.of == TierBasis::Monetary { worst * 100 } else { worst });
-        Some(RfmEdges {
-            as_of: Timestamp::from_micros(day * DAY).unwrap_or(Timestamp::MIN),
-            policy_hash: policy_hash.clone(),
-            currency: "USD".parse().ok()?,
-            scores: Some(ScoreEdges { r, f, m }),
-            cn: (rfm.map == MapName::SegmentsCn8).then_some(cn),
-            tiers: (rfm.map == MapName::TiersAbc).then_some(TierEdges { a: a.map(tier), b: b.map(tier) }),
-        })
-    })
+    (scores, means, tiers, 0_i64..SPAN).prop_filter_map(
+        "a currency of the list",
+        move |((r, f, m), (mr, mf, mm, r_days, times), (a, b), day)| {
+            let cn = match rfm.cn.cut {
+                CnCut::Mean => CnEdges::Mean { r: mr, f: mf, m: mm },
+                CnCut::Fixed => CnEdges::Fixed { r_days, f: times, average: Decimal::whole(5) },
+                _ => CnEdges::ScoreMean { r: mf, f: mf, m: mf },
+            };
+            let tier =
+                |worst: i128| TierEdge(if rfm.tiers.of == TierBasis::Monetary { worst * 100 } else { worst });
+            Some(RfmEdges {
+                as_of: Timestamp::from_micros(day * DAY).unwrap_or(Timestamp::MIN),
+                policy_hash: policy_hash.clone(),
+                currency: "USD".parse().ok()?,
+                scores: Some(ScoreEdges { r, f, m }),
+                cn: (rfm.map == MapName::SegmentsCn8).then_some(cn),
+                tiers: (rfm.map == MapName::TiersAbc).then_some(TierEdges { a: a.map(tier), b: b.map(tier) }),
+            })
+        },
+    )
 }
 
 /// On a grid of six hours so that ties are common, or off it.
@@ -119,9 +124,12 @@ fn instant(start: i64) -> impl Strategy<Value = Timestamp> + Clone {
 fn fact() -> impl Strategy<Value = CustomerEvent> {
     let amount = || {
         let money = (0_i64..2_000, prop_oneof![40 => Just("USD"), 1 => Just("CNY")]);
-        option::weighted(0.9, money.prop_filter_map("a currency of the list", |(minor, code)| {
-            Some(Money::from_minor(minor, code.parse().ok()?))
-        }))
+        option::weighted(
+            0.9,
+            money.prop_filter_map("a currency of the list", |(minor, code)| {
+                Some(Money::from_minor(minor, code.parse().ok()?))
+            }),
+        )
     };
     prop_oneof![
         6 => amount().prop_map(|total| CustomerEvent::OrderPlaced { order: None, total, lines: vec![] }),
@@ -161,7 +169,9 @@ pub fn segment_steps() -> impl Strategy<Value = (Policy, Vec<Step>)> {
         let policy = Policy { zone, rfm, ..retail };
         let start = day * DAY;
         let given = vec(edges(&policy), 1..4);
-        let steps = history(start).prop_flat_map(delivery).prop_flat_map(move |batches| steps_at(batches, instant(start)));
+        let steps = history(start)
+            .prop_flat_map(delivery)
+            .prop_flat_map(move |batches| steps_at(batches, instant(start)));
         let places = vec(any::<prop::sample::Index>(), 3);
         (Just(policy), steps, given, places).prop_map(|(policy, mut steps, given, places)| {
             let mut given = given.into_iter().map(|edges| Step::Edges(Box::new(edges)));

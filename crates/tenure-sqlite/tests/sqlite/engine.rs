@@ -40,6 +40,12 @@ proptest! {
         two_that_keep_are_a_replay(sqlite(), &Policy::preset(preset).unwrap(), &steps, keeping)?;
     }
 
+}
+
+proptest! {
+    // The oracle computes everything from scratch, again and again.
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
     #[test]
     fn segments_are_told_as_they_are_found_from_scratch(
         (policy, steps) in segment_steps(),

@@ -174,10 +174,8 @@ impl StageChanged {
 
 impl SegmentChanged {
     pub(super) fn new(segments: &SegmentTimeline, customer: &Customer, change: &SegmentChange) -> Self {
-        let silence = |since: Timestamp, condition: String| ChangeCause::Silence {
-            since,
-            condition: condition.into(),
-        };
+        let silence =
+            |since: Timestamp, condition: String| ChangeCause::Silence { since, condition: condition.into() };
         let lookback = segments.rfm().policy().lookback.unwrap_or(Duration::ZERO);
         Self {
             id: segments.change_id(customer.id(), change),

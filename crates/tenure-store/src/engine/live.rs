@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tenure_core::fold::{Aside, Folded, Projection, States, fold};
 use tenure_core::log::{Corrections, Cut, FactBlock, KnownAt};
+use tenure_core::report::Report;
 use tenure_core::report::Shown;
 use tenure_core::report::rfm::{EdgeMoves, EdgeMovesReport, SegmentTimeline};
-use tenure_core::report::Report;
 use tenure_core::{CustomerId, EventView, Timestamp};
 
 use super::change::{Notice, differences};
@@ -154,9 +154,10 @@ impl Live {
             let about: Arc<[CustomerId]> = self.states.corrections().members(person).into();
             let customer = self.states.customer(person);
             let new = changes.iter().filter(|change| change.at() > told);
-            passed.untold.extend(new.filter_map(|change| telling.change(&customer, change)).map(|change| {
-                Untold { notice: Notice::Changed(change), about: Arc::clone(&about) }
-            }));
+            passed.untold.extend(
+                new.filter_map(|change| telling.change(&customer, change))
+                    .map(|change| Untold { notice: Notice::Changed(change), about: Arc::clone(&about) }),
+            );
             passed.due.push((person, telling.next_change(&folded.state, until)));
         }
         // One customer's changes stay in their order.

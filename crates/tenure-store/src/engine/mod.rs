@@ -510,7 +510,7 @@ impl<S: EventStore> Engine<S> {
     ///     Notice::Changed(Change::SegmentChanged(change)) => Some((change.from.as_deref(), change.to.as_deref())),
     ///     _ => None,
     /// });
-    /// assert_eq!(changed, Some((Some("champions"), Some("loyal_customers"))));
+    /// assert_eq!(changed, Some((Some("about_to_sleep"), Some("hibernating")))); // cem, nine days after his last order
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn segment_by(&self, edges: RfmEdges) -> Result<EdgeMoves, EngineError> {

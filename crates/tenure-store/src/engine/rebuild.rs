@@ -6,8 +6,8 @@ use tenure_core::{Policy, Position};
 
 use super::comparison::{Comparison, Side, compare};
 use super::keep::Keep;
-use super::telling::Standing;
 use super::policy::{policy_of, standing_under};
+use super::telling::Standing;
 use super::{Checkpoint, EngineError};
 use crate::kept::{Generation, Kept, KeptError, Rebuild, Switched, generation_before, live_generation};
 use crate::replay::{OnUnreadable, catch_up_to};

@@ -70,8 +70,7 @@ impl<'a> Telling<'a> {
     /// The changes of a history, in the order of time; at one instant stages come first.
     pub(super) fn steps((stages, segments): <History<'a> as Projection>::View) -> Vec<Step> {
         let stages = stages.into_iter().map(Step::Stage);
-        let mut steps: Vec<Step> =
-            stages.chain(segments.into_iter().flatten().map(Step::Segment)).collect();
+        let mut steps: Vec<Step> = stages.chain(segments.into_iter().flatten().map(Step::Segment)).collect();
         steps.sort_by_key(Step::at);
         steps
     }

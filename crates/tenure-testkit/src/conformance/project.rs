@@ -561,8 +561,8 @@ fn told<S: EventStore>(store: &S) -> Result<Vec<String>, Failure> {
         let change = told.notice.change();
         match &told.notice {
             Notice::Changed(_) => {
-                let again =
-                    standing.insert(change.id(), format!("{} {} {:?}", change.customer(), change.at(), change.to()));
+                let again = standing
+                    .insert(change.id(), format!("{} {} {:?}", change.customer(), change.at(), change.to()));
                 ensure!(again.is_none(), "told twice: {change:?}");
             }
             Notice::Retracted(_) => {

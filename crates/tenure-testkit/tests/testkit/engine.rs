@@ -43,6 +43,12 @@ proptest! {
         two_that_keep_are_a_replay(MemoryStore::new(), &policy_of(&policy), &steps, keeping)?;
     }
 
+}
+
+proptest! {
+    // The oracle computes everything from scratch, again and again.
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
     #[test]
     fn segments_are_told_as_they_are_found_from_scratch((policy, steps) in segment_steps()) {
         is_a_replay(MemoryStore::new(), &policy, &steps)?;

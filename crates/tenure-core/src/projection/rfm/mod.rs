@@ -14,8 +14,8 @@ pub use policy::{
     Scoring, TierBasis, TierPolicy, TierRule,
 };
 pub use state::RfmState;
-pub(crate) use tail::{Scored, just_before};
 pub use tail::{RfmTail, RfmTailState};
+pub(crate) use tail::{Scored, just_before};
 
 use self::local_days::LocalDays;
 use self::state::{Kept, Part, Totals};

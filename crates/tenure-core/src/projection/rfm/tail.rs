@@ -96,6 +96,8 @@ impl Projection for RfmTail {
             state.facts.clear();
         }
         if let Err(place) = state.facts.binary_search(&fact.id) {
+            // Mostly it is the only one, of very many customers.
+            state.facts.reserve_exact(1);
             state.facts.insert(place, fact.id);
         }
         self.rfm.apply(&mut state.rfm, fact);

@@ -200,10 +200,7 @@ pub struct RfmCounts {
 }
 
 /// How many of those who have one are in each segment.
-fn segment_counts<'a>(
-    policy: &RfmPolicy,
-    placed: impl IntoIterator<Item = &'a str>,
-) -> Vec<SegmentCount> {
+fn segment_counts<'a>(policy: &RfmPolicy, placed: impl IntoIterator<Item = &'a str>) -> Vec<SegmentCount> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for segment in placed {
         *counts.entry(segment).or_default() += 1;

@@ -151,7 +151,8 @@ impl<'a> Report for EdgeMovesReport<'a> {
 
     fn finish(&self, acc: Self::Acc) -> EdgeMoves {
         let (moves, matrix) = moves_and_matrix(&acc);
-        let counts = |by: &SegmentTimeline, of: fn(&(Option<&'a str>, Option<&'a str>)) -> Option<&'a str>| {
+        let counts = |by: &SegmentTimeline,
+                      of: fn(&(Option<&'a str>, Option<&'a str>)) -> Option<&'a str>| {
             segment_counts(by.rfm().policy(), acc.values().filter_map(of))
         };
         EdgeMoves {

@@ -152,7 +152,8 @@ impl SegmentTimeline {
             changes.push(change(tail.latest, before, current, SegmentCause::Facts(tail.facts.clone())));
         }
         let mut after = tail.latest;
-        while let Some((at, to, turn)) = self.next(&tail.rfm, after, current).filter(|(at, ..)| *at <= until) {
+        while let Some((at, to, turn)) = self.next(&tail.rfm, after, current).filter(|(at, ..)| *at <= until)
+        {
             let cause = match turn {
                 Turn::Recency { days, since } => SegmentCause::Recency { days, since },
                 Turn::Window { since } => SegmentCause::Window { since },
