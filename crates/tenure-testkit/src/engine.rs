@@ -236,9 +236,9 @@ impl Model {
         let counted: u64 = moves.matrix.iter().map(|flow| flow.customers).sum();
         prop_assert_eq!(counted, expected.len() as u64);
         expected.retain(|(_, from, to)| from != to);
-        let moved: Vec<_> =
+        let told: Vec<_> =
             moves.moves.iter().map(|one| (one.customer.clone(), one.from.clone(), one.to.clone())).collect();
-        prop_assert_eq!(moved, expected);
+        prop_assert_eq!(told, expected);
         prop_assert_eq!(&moves.edges_before, &edges_before);
         prop_assert_eq!(&moves.edges, edges);
         self.segments = Some(after);

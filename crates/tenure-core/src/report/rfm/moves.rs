@@ -151,15 +151,13 @@ impl<'a> Report for EdgeMovesReport<'a> {
 
     fn finish(&self, acc: Self::Acc) -> EdgeMoves {
         let (moves, matrix) = moves_and_matrix(&acc);
-        let counts = |by: &SegmentTimeline,
-                      of: fn(&(Option<&'a str>, Option<&'a str>)) -> Option<&'a str>| {
-            segment_counts(by.rfm().policy(), acc.values().filter_map(of))
-        };
         EdgeMoves {
             edges_before: self.before.map(|before| before.edges().clone()),
             edges: self.after.edges().clone(),
-            before: self.before.map_or_else(Vec::new, |before| counts(before, |(from, _)| *from)),
-            after: counts(self.after, |(_, to)| *to),
+            before: self.before.map_or_else(Vec::new, |by| {
+                segment_counts(by.rfm().policy(), acc.values().filter_map(|(from, _)| *from))
+            }),
+            after: segment_counts(self.after.rfm().policy(), acc.values().filter_map(|(_, to)| *to)),
             moves,
             matrix,
         }
