@@ -39,7 +39,6 @@ proptest! {
     ) {
         two_that_keep_are_a_replay(sqlite(), &Policy::preset(preset).unwrap(), &steps, keeping)?;
     }
-
 }
 
 proptest! {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use tenure_core::fold::{Aside, Folded, Projection, States, fold};
 use tenure_core::log::{Corrections, Cut, FactBlock, KnownAt};
-use tenure_core::report::Report;
-use tenure_core::report::Shown;
 use tenure_core::report::rfm::{EdgeMoves, EdgeMovesReport, SegmentTimeline};
+use tenure_core::report::{Report, Shown};
 use tenure_core::{CustomerId, EventView, Timestamp};
 
 use super::change::{Notice, differences};

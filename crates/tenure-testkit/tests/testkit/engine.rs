@@ -42,7 +42,6 @@ proptest! {
     ) {
         two_that_keep_are_a_replay(MemoryStore::new(), &policy_of(&policy), &steps, keeping)?;
     }
-
 }
 
 proptest! {
