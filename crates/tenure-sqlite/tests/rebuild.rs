@@ -203,9 +203,9 @@ fn told(store: &SqliteStore) -> u64 {
             count += 1;
             assert_eq!(told.number, count);
             match told.notice {
-                Notice::Changed(change) => assert!(standing.insert(change.id), "told twice: {change:?}"),
+                Notice::Changed(change) => assert!(standing.insert(change.id()), "told twice: {change:?}"),
                 Notice::Retracted(change) => {
-                    standing.remove(&change.id);
+                    standing.remove(&change.id());
                 }
             }
         }

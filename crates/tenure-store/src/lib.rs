@@ -55,9 +55,10 @@ pub use around::{Around, Call};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contract::{EventStore, Head, LogHash, StreamPage};
 pub use engine::{
-    Advanced, Change, ChangeCause, Changes, Checkpoint, Compared, Comparison, CustomerQuery, CustomerView,
-    DifferingCustomer, Done, Engine, EngineError, FieldCount, Keep, KeptView, NextStage, Notice, Observer,
-    PolicyRebuild, PopulationQuery, Recorded, Run, Told, kept_policy,
+    Advanced, ByEdges, Change, ChangeCause, Changes, Checkpoint, Compared, Comparison, CustomerQuery,
+    CustomerView, DifferingCustomer, Done, Engine, EngineError, FieldCount, Keep, KeptView, NextStage,
+    Notice, Observer, PolicyRebuild, PopulationQuery, Recorded, Run, SegmentChanged, StageChanged, Told,
+    kept_policy,
 };
 pub use entry::{Commit, Committed, Entries, EntryKey};
 pub use error::{Location, Source, StoreError, Unreadable};

@@ -181,7 +181,8 @@ fn a_switch_tells_nothing_and_what_comes_after_it_is_told_once() {
     ));
     let new = block_on(Engine::reopen(Arc::clone(&store), keep())).unwrap();
     let notices = block_on(new.refresh()).unwrap();
-    let to: Vec<_> = notices.iter().map(|notice| (&*notice.change().to, notice.change().at)).collect();
+    let to: Vec<_> =
+        notices.iter().map(|notice| (notice.change().to().unwrap(), notice.change().at())).collect();
     assert_eq!(to.last().map(|(_, at)| *at), Some(at("2024-02-26")), "{to:?}");
     assert!(to.iter().all(|(_, when)| *when == at("2024-02-26")), "history was told: {to:?}");
     assert_eq!(told(&store), before + notices.len() as u64);

@@ -10,13 +10,16 @@ use tenure_core::fold::{Folded, Projection, States};
 use tenure_core::log::{Append, Cut, KnownAt, Log};
 use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::{StageChange, StagePolicy, StageTail, Timeline};
-use tenure_core::report::rfm::{Population, RfmReport};
+use tenure_core::report::rfm::{
+    EdgeMoves, Population, RfmEdges, RfmReport, SegmentCause, SegmentChange, SegmentTimeline,
+};
 use tenure_core::report::stages::StageCounts;
 use tenure_core::report::{Report, Shown};
-use tenure_core::{ChangeId, CustomerId, Event, Policy, Position, Timestamp};
+use tenure_core::{ChangeId, CustomerId, Event, Policy, Position, Timestamp, Zone};
 use tenure_store::{AnyStore, Change, Changes, CustomerView, Engine, EventStore, Keep, Notice};
 
 use crate::laws::Outcome;
+use crate::segment_oracle::{SegmentOracle, around};
 use crate::strategies::{delivered, delivery, instant};
 
 /// Something that happens to an engine.
@@ -34,15 +37,25 @@ pub enum Step {
     Ask(Timestamp, Index),
     /// The engine is closed, and another goes on from its checkpoint.
     Reopen,
+    /// Segments are told by these edges from now on.
+    Edges(Box<RfmEdges>),
 }
 
 /// Facts that arrive in these batches, through the engine or past it, while time passes.
 pub fn steps(batches: Vec<Vec<Event>>) -> impl Strategy<Value = Vec<Step>> {
+    steps_at(batches, instant())
+}
+
+/// The same, where time passes to other instants.
+pub fn steps_at(
+    batches: Vec<Vec<Event>>,
+    instant: impl Strategy<Value = Timestamp> + Clone,
+) -> impl Strategy<Value = Vec<Step>> {
     let between = prop_oneof![
         2 => Just(Vec::new()),
-        3 => instant().prop_map(|now| vec![Step::Advance(now)]),
+        3 => instant.clone().prop_map(|now| vec![Step::Advance(now)]),
         1 => Just(vec![Step::Refresh]),
-        2 => (instant(), any::<Index>()).prop_map(|(at, known)| vec![Step::Ask(at, known)]),
+        2 => (instant, any::<Index>()).prop_map(|(at, known)| vec![Step::Ask(at, known)]),
         1 => Just(vec![Step::Reopen]),
     ];
     let one = (0_u8..4, between);
@@ -85,18 +98,40 @@ fn fail(error: impl core::fmt::Display) -> TestCaseError {
 struct Model {
     tail: StageTail,
     rfm: Rfm,
+    zone: Zone,
+    /// Between which instants everything lies.
+    span: (Timestamp, Timestamp),
+    segments: Option<SegmentOracle>,
     log: Log,
-    told: BTreeMap<(CustomerId, ChangeId), Change>,
+    told: AllTold,
     advanced_to: Option<Timestamp>,
+}
+
+/// A change: whether it is one of segment, when, from what, to what.
+type Told = (bool, Timestamp, Option<Box<str>>, Option<Box<str>>);
+type AllTold = BTreeMap<(CustomerId, ChangeId), Told>;
+
+fn told(change: &Change) -> Told {
+    let code = |code: Option<&str>| code.map(Into::into);
+    let of_segment = matches!(change, Change::SegmentChanged(_));
+    (of_segment, change.at(), code(change.from()), code(change.to()))
 }
 
 type Standard = (Timeline, Rfm);
 
 impl Model {
-    fn new(policy: &Policy) -> Result<Self, TestCaseError> {
+    fn new(policy: &Policy, steps: &[Step]) -> Result<Self, TestCaseError> {
+        let facts = facts_of(steps).map(Event::occurred_at);
+        let instants = facts.chain(steps.iter().filter_map(|step| match step {
+            Step::Advance(at) | Step::Ask(at, _) => Some(*at),
+            _ => None,
+        }));
         Ok(Self {
             tail: StageTail::new(policy.stages().map_err(fail)?),
             rfm: policy.rfm().map_err(fail)?,
+            zone: policy.zone,
+            span: around(instants.collect::<Vec<_>>().into_iter(), 60),
+            segments: None,
             log: Log::new(),
             told: BTreeMap::new(),
             advanced_to: None,
@@ -114,10 +149,14 @@ impl Model {
     /// A change is told when it is not known, and retracted when it is.
     fn hear(&mut self, notices: Vec<Notice>) -> Outcome {
         for notice in notices {
-            let key = (notice.change().customer.id(), notice.change().id);
+            let key = (notice.change().customer().id(), notice.change().id());
             match notice {
                 Notice::Changed(change) => {
-                    let again = self.told.insert(key, change);
+                    if let Change::SegmentChanged(change) = &change {
+                        let edges = self.segments.as_ref().map(|by| (by.edges.as_of, by.edges.hash()));
+                        prop_assert_eq!(edges, Some((change.edges.as_of, change.edges.hash.to_string())));
+                    }
+                    let again = self.told.insert(key, told(&change));
                     prop_assert!(again.is_none(), "told twice: {:?}", again);
                 }
                 Notice::Retracted(change) => {
@@ -137,19 +176,80 @@ impl Model {
         for (person, folded) in states.iter() {
             let horizon = self.horizon(folded.last.occurred_at);
             for change in self.tail.timeline().view(&folded.state.0, horizon) {
-                expected.insert((person, self.tail.change_id(person, &change)), self.codes(&change));
+                let (at, from, to) = self.codes(&change);
+                expected.insert((person, self.tail.change_id(person, &change)), (false, at, from, Some(to)));
             }
             let next = self.tail.timeline().next_change(&folded.state.0, horizon);
             due = [due, next].into_iter().flatten().min();
         }
-        let told: BTreeMap<_, _> = self
-            .told
-            .iter()
-            .map(|(key, change)| (*key, (change.at, change.from.clone(), change.to.clone())))
-            .collect();
-        prop_assert_eq!(told, expected);
+        let (segments, next) = self.segments_told(&states)?;
+        expected.extend(segments);
+        due = [due, next].into_iter().flatten().min();
+        prop_assert_eq!(&self.told, &expected);
         prop_assert_eq!(engine.next_due(), due);
         Ok(())
+    }
+
+    /// What should have been told of segments, or counts as told; and when the first one will be that silence changes.
+    fn segments_told(
+        &self,
+        states: &States<Standard>,
+    ) -> Result<(AllTold, Option<Timestamp>), TestCaseError> {
+        let mut told = BTreeMap::new();
+        let mut due = None;
+        let Some(oracle) = &self.segments else { return Ok((told, due)) };
+        let ids = SegmentTimeline::new(self.rfm.clone(), oracle.edges.clone()).map_err(fail)?;
+        for (person, folded) in states.iter() {
+            let horizon = self.horizon(folded.last.occurred_at);
+            for (at, from, to) in oracle.timeline(&self.log, states, Cut::default(), person) {
+                if at > horizon {
+                    due = [due, Some(at)].into_iter().flatten().min();
+                } else {
+                    let cause = SegmentCause::Facts(Vec::new());
+                    let change = SegmentChange { at, from: from.clone(), to: to.clone(), cause };
+                    told.insert((person, ids.change_id(person, &change)), (true, at, from, to));
+                }
+            }
+        }
+        Ok((told, due))
+    }
+
+    /// Other edges: what they change at once is in the report and counts as told.
+    fn adopt(&mut self, edges: &RfmEdges, moves: &EdgeMoves) -> Outcome {
+        let states = self.fold(Cut::default());
+        let before = self.segments.take();
+        let edges_before = before.as_ref().map(|before| before.edges.clone());
+        let after = match before {
+            Some(before) => before.by(edges.clone()),
+            None => SegmentOracle::new(self.rfm.clone(), edges.clone(), self.zone, self.span),
+        };
+        let mut expected = Vec::new();
+        for (person, folded) in states.iter() {
+            let view = self.rfm.view(&folded.state.1, self.horizon(folded.last.occurred_at));
+            let from = edges_before.as_ref().and_then(|edges| {
+                SegmentTimeline::new(self.rfm.clone(), edges.clone()).ok()?.segment(&view).map(String::from)
+            });
+            let to = after.segment(&view).map(String::from);
+            expected.push((states.shown(person), from, to));
+        }
+        expected.sort();
+        let counted: u64 = moves.matrix.iter().map(|flow| flow.customers).sum();
+        prop_assert_eq!(counted, expected.len() as u64);
+        expected.retain(|(_, from, to)| from != to);
+        let told: Vec<_> =
+            moves.moves.iter().map(|one| (one.customer.clone(), one.from.clone(), one.to.clone())).collect();
+        prop_assert_eq!(told, expected);
+        prop_assert_eq!(&moves.edges_before, &edges_before);
+        prop_assert_eq!(&moves.edges, edges);
+        self.segments = Some(after);
+        self.told.retain(|_, (of_segment, ..)| !*of_segment);
+        let (known, _) = self.segments_told(&states)?;
+        self.told.extend(known);
+        Ok(())
+    }
+
+    fn edges(&self) -> Option<RfmEdges> {
+        self.segments.as_ref().map(|by| by.edges.clone())
     }
 
     fn codes(&self, change: &StageChange) -> (Timestamp, Option<Box<str>>, Box<str>) {
@@ -174,7 +274,9 @@ impl Model {
         prop_assert_eq!(&*view.stage, self.tail.machine().policy().code(stands.to));
         prop_assert_eq!(view.since, stands.at);
         prop_assert_eq!(view.last_fact_at, last.occurred_at);
-        prop_assert_eq!(&view.rfm, &self.rfm.view(&state.1, as_of));
+        let values = self.rfm.view(&state.1, as_of);
+        prop_assert_eq!(&view.rfm, &values);
+        prop_assert_eq!(&view.segment, &self.segments.as_ref().and_then(|by| by.segment(&values)));
         let next = self.tail.timeline().next_change(&state.0, as_of);
         prop_assert_eq!(view.next_change.as_ref().map(|change| change.at), next);
         let person = states.corrections().representative(customer);
@@ -184,13 +286,17 @@ impl Model {
     }
 }
 
-/// Everybody of these facts, and somebody of whom nothing is known.
-fn everybody(steps: &[Step]) -> Vec<CustomerId> {
+fn facts_of(steps: &[Step]) -> impl Iterator<Item = &Event> {
     let facts = steps.iter().filter_map(|step| match step {
         Step::Record(facts) | Step::Elsewhere(facts) => Some(facts),
         _ => None,
     });
-    let mut all: Vec<CustomerId> = facts.flatten().map(|fact| fact.customer().id()).collect();
+    facts.flatten()
+}
+
+/// Everybody of these facts, and somebody of whom nothing is known.
+fn everybody(steps: &[Step]) -> Vec<CustomerId> {
+    let mut all: Vec<CustomerId> = facts_of(steps).map(|fact| fact.customer().id()).collect();
     all.push(CustomerId::from_bytes([0xee; 16]));
     all.sort_unstable();
     all.dedup();
@@ -200,7 +306,8 @@ fn everybody(steps: &[Step]) -> Vec<CustomerId> {
 /// Whatever happens to an engine over an empty store, it shows and tells what a fresh replay shows:
 ///
 /// - states, names and due times are those of a replay, bit for bit, after every step;
-/// - the changes told, less those retracted, are the timelines of a replay, and each is told once;
+/// - the changes told, less those retracted, are the timelines of a replay, and each is told once; those of segments are what
+///   is found at every local midnight and every fact, from scratch, by the edges given last, whose report counts as told;
 /// - views and reports of the present and of the past are those of a replay under the same cut.
 ///
 /// # Errors
@@ -212,7 +319,7 @@ pub fn is_a_replay<S: EventStore + 'static>(store: S, policy: &Policy, steps: &[
 async fn run(store: AnyStore, policy: &Policy, steps: &[Step]) -> Outcome {
     let open = || Engine::open(store.clone(), policy.clone());
     let mut engine = open().await.map_err(fail)?;
-    let mut model = Model::new(policy)?;
+    let mut model = Model::new(policy, steps)?;
     let customers = everybody(steps);
     for step in steps {
         match step {
@@ -241,6 +348,15 @@ async fn run(store: AnyStore, policy: &Policy, steps: &[Step]) -> Outcome {
             Step::Reopen => {
                 let checkpoint = engine.checkpoint();
                 engine = Engine::open_at(store.clone(), policy.clone(), checkpoint).await.map_err(fail)?;
+                if let Some(edges) = model.edges() {
+                    engine.segment_by(edges).await.map_err(fail)?;
+                }
+                model.hear(engine.refresh().await.map_err(fail)?)?;
+            }
+            Step::Edges(edges) => {
+                model.hear(engine.refresh().await.map_err(fail)?)?;
+                let moves = engine.segment_by(RfmEdges::clone(edges)).await.map_err(fail)?;
+                model.adopt(edges, &moves)?;
                 model.hear(engine.refresh().await.map_err(fail)?)?;
             }
         }
@@ -294,7 +410,7 @@ async fn run_kept(store: AnyStore, policy: &Policy, steps: &[Step], keeping: Kee
     let mut engines = [open().await?, open().await?];
     let name = "kept".parse().map_err(fail)?;
     let mut feed = Changes::of_reader(store.clone(), name, "law").await.map_err(fail)?;
-    let mut model = Model::new(policy)?;
+    let mut model = Model::new(policy, steps)?;
     let mut returned = Vec::new();
     let mut told = Vec::new();
     for (n, step) in steps.iter().enumerate() {
@@ -319,34 +435,47 @@ async fn run_kept(store: AnyStore, policy: &Policy, steps: &[Step], keeping: Kee
             }
             Step::Reopen => {
                 *engine = open().await?;
+                prop_assert_eq!(engine.edges(), model.edges());
+                returned.extend(engine.refresh().await.map_err(fail)?);
+            }
+            Step::Edges(edges) => {
+                returned.extend(engine.refresh().await.map_err(fail)?);
+                hear_of(&mut feed, &mut model, &mut told).await?;
+                let moves = engine.segment_by(RfmEdges::clone(edges)).await.map_err(fail)?;
+                model.adopt(edges, &moves)?;
                 returned.extend(engine.refresh().await.map_err(fail)?);
             }
         }
-        loop {
-            let page = feed.waiting().await.map_err(fail)?;
-            if page.is_empty() {
-                break;
-            }
-            let notices: Vec<Notice> = page.into_iter().map(|told| told.notice).collect();
-            told.extend(notices.iter().cloned());
-            model.hear(notices)?;
-        }
+        hear_of(&mut feed, &mut model, &mut told).await?;
         prop_assert_eq!(engine.checkpoint().position, model.log.head());
         let differing = engine.audit().await.map_err(fail)?;
         prop_assert!(differing.is_empty(), "differ from a replay: {:?}", differing);
-        // An engine hears of time that another one let pass when it next takes something in.
-        if engine.checkpoint().advanced_to == model.advanced_to {
+        // An engine hears of time that another one let pass, and of edges, when it next takes something in.
+        if engine.checkpoint().advanced_to == model.advanced_to && engine.edges() == model.edges() {
             model.check_told(engine)?;
         }
     }
     let sorted = |mut notices: Vec<Notice>| {
         notices.sort_by_key(|notice| {
-            (notice.change().id, notice.change().customer.id(), matches!(notice, Notice::Changed(_)))
+            (notice.change().id(), notice.change().customer().id(), matches!(notice, Notice::Changed(_)))
         });
         notices
     };
     prop_assert_eq!(sorted(returned), sorted(told));
     Ok(())
+}
+
+/// Hears what stands in the store and was not heard yet.
+async fn hear_of(feed: &mut Changes<AnyStore>, model: &mut Model, told: &mut Vec<Notice>) -> Outcome {
+    loop {
+        let page = feed.waiting().await.map_err(fail)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let notices: Vec<Notice> = page.into_iter().map(|told| told.notice).collect();
+        told.extend(notices.iter().cloned());
+        model.hear(notices)?;
+    }
 }
 
 async fn check_past(
@@ -371,6 +500,17 @@ async fn check_past(
                 changes.iter().map(|change| model.codes(change)).collect::<Vec<_>>()
             });
             prop_assert_eq!(told, replayed.unwrap_or_default());
+            let segments = ask().segments().await.map_err(fail)?;
+            let told: Vec<_> =
+                segments.iter().map(|change| (change.at, change.from.clone(), change.to.clone())).collect();
+            let expected =
+                model.segments.as_ref().filter(|_| states.get(*customer).is_some()).map(|oracle| {
+                    let person = states.corrections().representative(*customer);
+                    let mut timeline = oracle.timeline(&model.log, &states, cut, person);
+                    timeline.retain(|(on, ..)| *on <= at);
+                    timeline
+                });
+            prop_assert_eq!(told, expected.unwrap_or_default());
         }
         let machine = model.tail.machine();
         let counts = StageCounts { policy: machine.policy() };

@@ -22,6 +22,10 @@ pub mod query_oracle;
 pub mod query_strategies;
 pub mod simulate;
 #[cfg(feature = "proptest")]
+mod segment_oracle;
+#[cfg(feature = "proptest")]
+pub mod segment_strategies;
+#[cfg(feature = "proptest")]
 pub mod stage_strategies;
 #[cfg(feature = "proptest")]
 pub mod strategies;

@@ -25,7 +25,7 @@ fn numbered_customer(n: u8) -> Customer {
 }
 
 /// An instant within 400 days of [`START`], on a grid of six hours so that ties are common; now and then one off it.
-pub fn instant() -> impl Strategy<Value = Timestamp> {
+pub fn instant() -> impl Strategy<Value = Timestamp> + Clone {
     let at = |micros: i64| Timestamp::from_micros(START + micros).unwrap_or(Timestamp::MAX);
     prop_oneof![
         6 => (0_i64..1600).prop_map(move |n| at(n * 6 * HOUR)),

@@ -67,9 +67,12 @@ fn order(id: &str, who: &str, day: &str, total: &str) -> Result<Event, Box<dyn E
 }
 
 fn changes(notices: &[Notice]) -> String {
-    let one = |notice: &Notice| match notice {
-        Notice::Changed(change) => format!(", {} -> {}", change.customer, change.to),
-        Notice::Retracted(change) => format!(", {} not {} after all", change.customer, change.to),
+    let one = |notice: &Notice| {
+        let (customer, to) = (notice.change().customer(), notice.change().to().unwrap_or("nowhere"));
+        match notice {
+            Notice::Changed(_) => format!(", {customer} -> {to}"),
+            Notice::Retracted(_) => format!(", {customer} not {to} after all"),
+        }
     };
     notices.iter().map(one).collect()
 }

@@ -17,7 +17,7 @@
 //! assert_eq!(recorded.notices.len(), 2); // ann is a prospect, and at once a new customer
 //!
 //! let passed = engine.advance(Timestamp::parse("2024-07-01T00:00:00Z")?).await?;
-//! assert_eq!(&*passed.notices[0].change().to, "at_risk"); // by silence alone
+//! assert_eq!(passed.notices[0].change().to(), Some("at_risk")); // by silence alone
 //!
 //! let then = engine.customer(ann.id()).as_of(at).await?.ok_or("nobody")?;
 //! assert_eq!(&*then.stage, "new");
@@ -67,6 +67,7 @@ pub use tenure_sqlite as sqlite;
 
 pub use tenure_store::{
     Advanced, Change, ChangeCause, Checkpoint, CustomerView, Engine, EngineError, Notice, Recorded,
+    SegmentChanged, StageChanged,
 };
 
 /// Opens a SQLite file, or makes it, and folds everything in it under a policy: the engine for embedding. With options, or on

@@ -9,8 +9,11 @@ use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
 use tenure_postgres::{Options, PostgresStore};
 use tenure_store::{Engine, ManualClock};
 use tenure_testkit::Everything;
-use tenure_testkit::engine::{any_steps, is_a_replay, policy_of, stage_steps};
+use tenure_testkit::engine::{
+    Keeping, any_steps, is_a_replay, policy_of, stage_steps, two_that_keep_are_a_replay,
+};
 use tenure_testkit::laws::{self, InStore};
+use tenure_testkit::segment_strategies::segment_steps;
 use tenure_testkit::stage_strategies::stage_policy;
 use tenure_testkit::strategies::{delivered, facts, instant};
 
@@ -42,6 +45,12 @@ proptest! {
     #[test]
     fn an_engine_is_a_replay_under_any_policy(steps in stage_steps(), policy in stage_policy()) {
         is_a_replay(new_store(), &policy_of(&policy), &steps)?;
+    }
+
+    #[test]
+    fn segments_are_told_as_they_are_found_from_scratch((policy, steps) in segment_steps()) {
+        is_a_replay(new_store(), &policy, &steps)?;
+        two_that_keep_are_a_replay(new_store(), &policy, &steps, Keeping::Behind)?;
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tenure_store::Engine;
 use tenure_testkit::engine::{
     Keeping, any_steps, is_a_replay, policy_of, stage_steps, two_that_keep_are_a_replay,
 };
+use tenure_testkit::segment_strategies::segment_steps;
 use tenure_testkit::stage_strategies::stage_policy;
 
 fn sqlite() -> SqliteStore {
@@ -37,6 +38,20 @@ proptest! {
         keeping in prop::sample::select(vec![Keeping::Behind, Keeping::Inline]),
     ) {
         two_that_keep_are_a_replay(sqlite(), &Policy::preset(preset).unwrap(), &steps, keeping)?;
+    }
+}
+
+proptest! {
+    // The oracle computes everything from scratch, again and again.
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn segments_are_told_as_they_are_found_from_scratch(
+        (policy, steps) in segment_steps(),
+        keeping in prop::sample::select(vec![Keeping::Behind, Keeping::Inline]),
+    ) {
+        is_a_replay(sqlite(), &policy, &steps)?;
+        two_that_keep_are_a_replay(sqlite(), &policy, &steps, keeping)?;
     }
 }
 

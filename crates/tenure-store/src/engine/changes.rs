@@ -37,7 +37,7 @@ const POLL: Duration = Duration::from_millis(200);
 ///
 /// let mut mailer = Changes::of_reader(store.clone(), "lifecycle".parse()?, "mailer").await?;
 /// let told = mailer.next().await?;
-/// let to: Vec<&str> = told.iter().map(|told| &*told.notice.change().to).collect();
+/// let to: Vec<_> = told.iter().filter_map(|told| told.notice.change().to()).collect();
 /// assert_eq!(to, ["prospect", "new"]);
 /// mailer.acknowledge(told[1].number).await?; // after the mails are sent
 /// let again = Changes::of_reader(store, "lifecycle".parse()?, "mailer").await?;

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tenure_core::fold::{Projection, States};
 use tenure_core::money::MoneySum;
-use tenure_core::projection::rfm::Rfm;
+use tenure_core::projection::rfm::RfmTail;
 use tenure_core::projection::stage::{StageMachine, StageTail};
 use tenure_core::report::rfm::{RfmAnswer, RfmReport};
 use tenure_core::report::{Report, Shown};
 use tenure_core::{CustomerId, Policy, Position, Timestamp};
 
 use super::Checkpoint;
-use super::live::Standing;
+use super::telling::Standing;
 
 /// Two generations at one checkpoint.
 ///
@@ -141,7 +141,7 @@ impl<'a> Side<'a> {
     ) -> Self {
         let as_of = as_of(states, checkpoint).unwrap_or(Timestamp::MIN);
         let rfm = &states.projection().1;
-        let report = RfmReport::new(rfm, as_of);
+        let report = RfmReport::new(rfm.rfm(), as_of);
         let mut population = <RfmReport as Report>::Acc::default();
         for (id, folded) in states.iter() {
             let shown = Shown { id, name: &states.shown(id) };
@@ -157,7 +157,7 @@ impl<'a> Side<'a> {
 
     fn view(&self, customer: CustomerId, shown: &str) -> Option<KeptView> {
         let folded = self.states.get(customer)?;
-        let (tail, rfm): &(StageTail, Rfm) = self.states.projection();
+        let (tail, rfm): &(StageTail, RfmTail) = self.states.projection();
         let machine: &StageMachine = tail.machine();
         let policy = machine.policy();
         let now = machine.view(StageTail::stage(&folded.state.0), self.as_of);

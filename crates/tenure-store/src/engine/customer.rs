@@ -8,10 +8,11 @@ use tenure_core::fold::{Folded, Projection, States};
 use tenure_core::log::{Cut, FactBlock, KnownAt};
 use tenure_core::projection::rfm::RfmView;
 use tenure_core::projection::stage::{MacroStage, StageTail};
+use tenure_core::report::rfm::SegmentTimeline;
 use tenure_core::{Customer, CustomerId, Timestamp};
 
-use super::change::Change;
-use super::live::Standing;
+use super::change::{SegmentChanged, StageChanged};
+use super::telling::Standing;
 use super::{Engine, EngineError};
 use crate::{EventStore, replay};
 
@@ -51,13 +52,16 @@ pub struct CustomerView {
     pub since: Timestamp,
     /// The rule that led there; none in the stage where the customer began.
     pub rule: Option<Box<str>>,
-    /// The next change if nothing more happens; none if silence changes nothing.
-    pub next_change: Option<Change>,
+    /// The next change of stage if nothing more happens; none if silence changes nothing.
+    pub next_change: Option<StageChanged>,
     /// When the last fact happened.
     pub last_fact_at: Timestamp,
     /// Recency, frequency and monetary.
     #[serde(serialize_with = "rfm")]
     pub rfm: RfmView,
+    /// Code of the segment by the [edges of the engine](Engine::segment_by); none of an unscored customer, of one whose
+    /// amounts are in another currency than the edges, and without edges.
+    pub segment: Option<Box<str>>,
 }
 
 pub(super) fn shown<S: Serializer>(customer: &Customer, to: S) -> Result<S::Ok, S::Error> {
@@ -111,12 +115,24 @@ impl<'e, S: EventStore> CustomerQuery<'e, S> {
     ///
     /// # Errors
     /// [`EngineError::Store`] if it cannot be read.
-    pub async fn timeline(self) -> Result<Vec<Change>, EngineError> {
+    pub async fn timeline(self) -> Result<Vec<StageChanged>, EngineError> {
         let tail = &self.engine.0.standing.0;
         let Some((customer, changes)) = self.shown_with(tail.timeline()).await? else {
             return Ok(Vec::new());
         };
-        Ok(changes.iter().map(|change| Change::new(tail, &customer, change)).collect())
+        Ok(changes.iter().map(|change| StageChanged::new(tail, &customer, change)).collect())
+    }
+
+    /// All changes of segment by the [edges of the engine](Engine::segment_by), oldest first, up to and with the instant
+    /// asked about: what would have been told had they been its edges always. Empty without edges, and of whom no fact is
+    /// known. Reads the customer's stream.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] if it cannot be read.
+    pub async fn segments(self) -> Result<Vec<SegmentChanged>, EngineError> {
+        let Some(segments) = self.engine.0.live().segments.clone() else { return Ok(Vec::new()) };
+        let Some((customer, changes)) = self.shown_with(&*segments).await? else { return Ok(Vec::new()) };
+        Ok(changes.iter().map(|change| SegmentChanged::new(&segments, &customer, change)).collect())
     }
 
     /// The view of any projection, none of whom no fact is known. Reads the customer's stream.
@@ -168,14 +184,16 @@ impl<'e, S: EventStore> CustomerQuery<'e, S> {
             let as_of = self.cut.as_of.unwrap_or_else(|| live.horizon(last));
             if as_of >= last {
                 let person = live.states.corrections().representative(self.customer);
-                return Ok(self.standing(&live.states, folded, as_of, live.states.customer(person)));
+                let customer = live.states.customer(person);
+                return Ok(self.standing(&live.states, folded, as_of, customer, live.segments.as_deref()));
             }
         }
         let states = self.past(Arc::clone(&self.engine.0.standing)).await?;
         let person = states.corrections().representative(self.customer);
         let Some(folded) = states.get(person) else { return Ok(None) };
         let as_of = self.cut.as_of.unwrap_or_else(|| self.engine.0.live().horizon(folded.last.occurred_at));
-        Ok(self.standing(&states, folded, as_of, self.name(&states, person)))
+        let segments = self.engine.0.live().segments.clone();
+        Ok(self.standing(&states, folded, as_of, self.name(&states, person), segments.as_deref()))
     }
 
     /// A key that only a fact beyond the cut tells names the customer all the same.
@@ -192,6 +210,7 @@ impl<'e, S: EventStore> CustomerQuery<'e, S> {
         folded: &Folded<<Standing as Projection>::State>,
         as_of: Timestamp,
         customer: Customer,
+        segments: Option<&SegmentTimeline>,
     ) -> Option<CustomerView> {
         let (tail, rfm) = &**states.projection();
         let (machine, state) = (tail.machine(), &folded.state);
@@ -201,6 +220,7 @@ impl<'e, S: EventStore> CustomerQuery<'e, S> {
             after.into_iter().rfind(|change| change.at == at)
         });
         let policy = machine.policy();
+        let values = rfm.view(&state.1, as_of);
         Some(CustomerView {
             members: states.corrections().members(customer.id()),
             as_of,
@@ -209,9 +229,10 @@ impl<'e, S: EventStore> CustomerQuery<'e, S> {
             macro_stage: now.macro_stage,
             since: now.since,
             rule: now.rule.and_then(|rule| policy.rule(rule)).map(|rule| rule.name.clone()),
-            next_change: next.map(|change| Change::new(tail, &customer, &change)),
+            next_change: next.map(|change| StageChanged::new(tail, &customer, &change)),
             last_fact_at: folded.last.occurred_at,
-            rfm: rfm.view(&state.1, as_of),
+            rfm: values,
+            segment: segments.and_then(|segments| segments.segment(&values)).map(Into::into),
             customer,
         })
     }

@@ -1,10 +1,10 @@
-//! When silence alone will change somebody's stage: by customer and by instant.
+//! When silence alone will change somebody's stage or segment: by customer and by instant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_core::{CustomerId, Timestamp};
 
-/// The instants at which somebody's stage changes next if nothing happens; whoever has none is not in it.
+/// The instants at which somebody's stage or segment changes next if nothing happens; whoever has none is not in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Due {
     of: BTreeMap<CustomerId, Timestamp>,

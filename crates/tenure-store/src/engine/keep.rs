@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use tenure_core::fold::Projection;
 use tenure_core::log::{Append, Appended, Cut, KnownAt, Read};
+use tenure_core::report::rfm::{RfmEdges, SegmentTimeline};
 use tenure_core::{Policy, Position};
 
-use super::live::{Live, Passed, Standing, Taken};
+use super::live::{Live, Passed, Taken};
 use super::outbox::Untold;
+use super::telling::Standing;
 use super::{Checkpoint, EngineError, Inner};
 use crate::kept::{Generation, Kept, KeptError, ProjectionName, Rebuild, live_generation, new_facts};
 use crate::replay::{self, OnUnreadable, Parked};
@@ -90,7 +92,23 @@ pub(super) async fn open<S: EventStore>(
     let states = kept.load(store, Arc::clone(standing), keep.on_unreadable).await?;
     let Checkpoint { position, advanced_to } = kept.generation.checkpoint;
     let correcting = replay::correcting(store, Cut::default(), position, keep.on_unreadable).await?;
-    Ok((Keeping { kept }, Live::new(states, correcting, advanced_to)))
+    let segments = segments_of(&keep.name, &kept.generation, standing)?;
+    Ok((Keeping { kept }, Live::new(states, correcting, advanced_to, segments)))
+}
+
+/// By which edges a generation tells of segments.
+fn segments_of(
+    name: &ProjectionName,
+    generation: &Generation,
+    standing: &Standing,
+) -> Result<Option<Arc<SegmentTimeline>>, KeptError> {
+    let Some(edges) = &generation.edges else { return Ok(None) };
+    let segments = SegmentTimeline::new(standing.1.rfm().clone(), RfmEdges::clone(edges));
+    segments.map(Arc::new).map(Some).map_err(|source| KeptError::EdgesUnfit {
+        name: name.clone(),
+        generation: generation.number,
+        source,
+    })
 }
 
 impl Keeping {
@@ -165,6 +183,21 @@ impl<S: EventStore> Inner<S> {
             return Ok(Step::Kept(()));
         }
         let commit = keeping.telling(keeping.kept.commit_checkpoint(&next), passed.untold());
+        self.keep(keeping, commit, next).await
+    }
+
+    /// Keeps by which edges segments are told, before anybody is told of one.
+    pub(super) async fn keep_edges(
+        &self,
+        turn: &mut Option<Keeping>,
+        edges: &RfmEdges,
+    ) -> Result<Step<()>, EngineError> {
+        let Some(keeping) = turn else { return Ok(Step::Kept(())) };
+        let next = Generation { edges: Some(Box::new(edges.clone())), ..keeping.kept.generation.clone() };
+        if next == keeping.kept.generation {
+            return Ok(Step::Kept(()));
+        }
+        let commit = keeping.kept.if_live(keeping.kept.commit_checkpoint(&next));
         self.keep(keeping, commit, next).await
     }
 
@@ -244,6 +277,10 @@ impl<S: EventStore> Inner<S> {
         if let Some(advanced_to) = advanced_to {
             let passed = self.live().due_changes(advanced_to);
             drop(self.live_mut().pass(passed));
+        }
+        if there.edges != generation.edges {
+            let segments = segments_of(name, &there, &self.standing)?;
+            self.live_mut().segment_by(segments, None);
         }
         keeping.kept.generation = there;
         Ok(())

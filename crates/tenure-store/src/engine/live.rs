@@ -5,17 +5,14 @@ use std::sync::Arc;
 
 use tenure_core::fold::{Aside, Folded, Projection, States, fold};
 use tenure_core::log::{Corrections, Cut, FactBlock, KnownAt};
-use tenure_core::projection::rfm::Rfm;
-use tenure_core::projection::stage::{StageChange, StageTail};
+use tenure_core::report::rfm::{EdgeMoves, EdgeMovesReport, SegmentTimeline};
+use tenure_core::report::{Report, Shown};
 use tenure_core::{CustomerId, EventView, Timestamp};
 
-use super::change::{Change, Notice, differences};
+use super::change::{Notice, differences};
 use super::due::Due;
 use super::outbox::Untold;
-
-/// What an engine keeps of a customer.
-pub(super) type Standing = Arc<(StageTail, Rfm)>;
-type State = <Standing as Projection>::State;
+use super::telling::{Standing, State, Step, Telling};
 
 /// The states of everybody, as far as the log was taken in.
 ///
@@ -27,6 +24,8 @@ pub(super) struct Live {
     pub states: States<Standing>,
     pub due: Due,
     pub advanced_to: Option<Timestamp>,
+    /// By which edges segments are told, if they are.
+    pub segments: Option<Arc<SegmentTimeline>>,
     /// All facts that correct something: what was known of them at an instant decides about a question as known then.
     correcting: FactBlock,
 }
@@ -36,17 +35,24 @@ impl Live {
         states: States<Standing>,
         correcting: FactBlock,
         advanced_to: Option<Timestamp>,
+        segments: Option<Arc<SegmentTimeline>>,
     ) -> Self {
-        let mut live = Self { states, due: Due::default(), advanced_to, correcting };
-        let due: Vec<_> = live.states.iter().map(|(person, folded)| (person, live.next_of(folded))).collect();
-        for (person, at) in due {
-            live.due.set(person, at);
-        }
+        let mut live = Self { states, due: Due::default(), advanced_to, segments, correcting };
+        live.due = live.due_by(live.telling());
         live
     }
 
-    pub(super) fn tail(&self) -> &StageTail {
-        &self.states.projection().0
+    pub(super) fn telling(&self) -> Telling<'_> {
+        Telling { stages: &self.states.projection().0, segments: self.segments.as_deref() }
+    }
+
+    /// When everybody is due.
+    fn due_by(&self, telling: Telling<'_>) -> Due {
+        let mut due = Due::default();
+        for (person, folded) in self.states.iter() {
+            due.set(person, telling.next_change(&folded.state, self.horizon(folded.last.occurred_at)));
+        }
+        due
     }
 
     /// Up to when a customer's changes were told.
@@ -55,7 +61,27 @@ impl Live {
     }
 
     fn next_of(&self, folded: &Folded<State>) -> Option<Timestamp> {
-        self.tail().next_change(&folded.state.0, self.horizon(folded.last.occurred_at))
+        self.telling().next_change(&folded.state, self.horizon(folded.last.occurred_at))
+    }
+
+    /// What other edges change: who moves, each at the instant up to which the customer's changes are told, and who is due
+    /// when from then on.
+    pub(super) fn by_edges(&self, segments: &SegmentTimeline) -> (EdgeMoves, Due) {
+        let report = EdgeMovesReport { before: self.segments.as_deref(), after: segments };
+        let mut moves = <EdgeMovesReport<'_> as Report>::Acc::default();
+        let rfm = &self.states.projection().1;
+        for (id, folded) in self.states.iter() {
+            let view = rfm.view(&folded.state.1, self.horizon(folded.last.occurred_at));
+            report.add(&mut moves, Shown { id, name: &self.states.shown(id) }, &view);
+        }
+        let telling = Telling { segments: Some(segments), ..self.telling() };
+        (report.finish(moves), self.due_by(telling))
+    }
+
+    /// Tells segments by other edges from now on, or not any more. What they change at once is not told.
+    pub(super) fn segment_by(&mut self, segments: Option<Arc<SegmentTimeline>>, due: Option<Due>) {
+        self.segments = segments;
+        self.due = due.unwrap_or_else(|| self.due_by(self.telling()));
     }
 
     /// The corrections that were known, without a look at the store.
@@ -122,17 +148,19 @@ impl Live {
             let Some(folded) = self.states.get(person) else { continue };
             let last = folded.last.occurred_at;
             let (told, until) = (self.horizon(last), now.max(last));
-            let changes = self.tail().view(&folded.state.0, until);
+            let telling = self.telling();
+            let changes = telling.ahead(&folded.state, until);
             let about: Arc<[CustomerId]> = self.states.corrections().members(person).into();
             let customer = self.states.customer(person);
-            passed.untold.extend(changes.iter().filter(|change| change.at > told).map(|change| Untold {
-                notice: Notice::Changed(Change::new(self.tail(), &customer, change)),
-                about: Arc::clone(&about),
-            }));
-            passed.due.push((person, self.tail().next_change(&folded.state.0, until)));
+            let new = changes.iter().filter(|change| change.at() > told);
+            passed.untold.extend(
+                new.filter_map(|change| telling.change(&customer, change))
+                    .map(|change| Untold { notice: Notice::Changed(change), about: Arc::clone(&about) }),
+            );
+            passed.due.push((person, telling.next_change(&folded.state, until)));
         }
         // One customer's changes stay in their order.
-        passed.untold.sort_by_key(|untold| untold.notice.change().at);
+        passed.untold.sort_by_key(|untold| untold.notice.change().at());
         passed
     }
 
@@ -228,18 +256,19 @@ impl Taken {
                 facts.entry(person).or_default().push(fact.event);
             }
         }
-        let timeline = live.tail().timeline();
+        let telling = live.telling();
+        let history = telling.history();
         for (person, facts) in facts {
             let Some(last) = facts.last().map(|fact| fact.occurred_at) else { continue };
             let known = live.states.get(person);
             let told = known.map_or_else(Vec::new, |known| {
-                timeline.view(&known.state.0, live.horizon(known.last.occurred_at))
+                telling.ahead(&known.state, live.horizon(known.last.occurred_at))
             });
-            let mut state = known.map_or_else(|| timeline.init(), |known| known.state.0.clone());
+            let mut state = telling.going_on(known.map(|known| &known.state));
             for fact in &facts {
-                timeline.apply(&mut state, fact);
+                history.apply(&mut state, fact);
             }
-            let now = timeline.view(&state, live.horizon(last));
+            let now = Telling::steps(history.view(&state, live.horizon(last)));
             let about: Arc<[CustomerId]> = states.corrections().members(person).into();
             tell(&mut self.untold, live, &self.aside, person, &about, (&told, &now));
         }
@@ -260,7 +289,7 @@ impl Taken {
         let about: Arc<[CustomerId]> = group.iter().copied().collect();
         let either: BTreeSet<CustomerId> = told.keys().chain(now.keys()).copied().collect();
         for person in either {
-            let of = |timelines: &BTreeMap<_, Vec<StageChange>>| timelines.get(&person).cloned();
+            let of = |timelines: &BTreeMap<_, Vec<Step>>| timelines.get(&person).cloned();
             let (told, now) = (of(&told).unwrap_or_default(), of(&now).unwrap_or_default());
             tell(&mut self.untold, live, &self.aside, person, &about, (&told, &now));
         }
@@ -273,7 +302,7 @@ fn persons(
     by: &States<Standing>,
     group: &BTreeSet<CustomerId>,
     histories: &[FactBlock],
-) -> BTreeMap<CustomerId, Vec<StageChange>> {
+) -> BTreeMap<CustomerId, Vec<Step>> {
     let corrections = by.corrections();
     let mut facts: BTreeMap<CustomerId, Vec<EventView<'_>>> = BTreeMap::new();
     for fact in histories.iter().flat_map(FactBlock::iter) {
@@ -282,11 +311,11 @@ fn persons(
             facts.entry(corrections.representative(customer)).or_default().push(fact.event);
         }
     }
-    let timeline = live.tail().timeline();
+    let history = live.telling().history();
     let timelines = facts.into_iter().filter_map(|(person, mut facts)| {
         facts.sort_unstable_by_key(EventView::key);
         let last = facts.last()?.occurred_at;
-        Some((person, timeline.view(&fold(timeline, facts), live.horizon(last))))
+        Some((person, Telling::steps(history.view(&fold(&history, facts), live.horizon(last)))))
     });
     timelines.collect()
 }
@@ -297,7 +326,7 @@ fn tell(
     aside: &Aside<Standing>,
     person: CustomerId,
     about: &Arc<[CustomerId]>,
-    (told, now): (&[StageChange], &[StageChange]),
+    (told, now): (&[Step], &[Step]),
 ) {
     if told == now {
         return;
@@ -307,7 +336,7 @@ fn tell(
         with_key if with_key.key().is_some() => with_key,
         _ => live.states.customer(person),
     };
-    differences(live.tail(), &customer, told, now, |notice| {
+    differences(live.telling(), &customer, told, now, |notice| {
         untold.push(Untold { notice, about: Arc::clone(about) });
     });
 }

@@ -20,6 +20,7 @@ mod policy;
 mod population;
 mod rebuild;
 mod run;
+mod telling;
 
 use core::fmt;
 use core::ops::ControlFlow;
@@ -32,16 +33,17 @@ use tenure_core::fold::States;
 use tenure_core::log::{Append, Appended, Corrections, Cut, FactBlock, KnownAt, Read};
 use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::StageMachine;
+use tenure_core::report::rfm::{EdgeMoves, RfmEdges, SegmentTimeline};
 use tenure_core::{CustomerId, Policy, Position, Timestamp};
 
-pub use self::change::{Change, ChangeCause, Notice};
+pub use self::change::{ByEdges, Change, ChangeCause, Notice, SegmentChanged, StageChanged};
 pub use self::changes::{Changes, Told};
 pub use self::comparison::{Compared, Comparison, DifferingCustomer, FieldCount, KeptView, NextStage};
 pub use self::customer::{CustomerQuery, CustomerView};
 pub use self::error::EngineError;
 pub use self::keep::Keep;
 use self::keep::{Keeping, Step};
-use self::live::{Live, Standing, Taken};
+use self::live::{Live, Taken};
 use self::observer::Observed;
 pub use self::observer::{Done, Observer};
 use self::outbox::{Outbox, Untold};
@@ -50,6 +52,7 @@ use self::policy::{policy_of, standing_under};
 pub use self::population::PopulationQuery;
 pub use self::rebuild::PolicyRebuild;
 pub use self::run::Run;
+use self::telling::Standing;
 use crate::kept::{KeptError, ProjectionName, live_generation};
 use crate::replay::{self, OnUnreadable, Parked, catch_up_to};
 use crate::{EventStore, StoreError, replay_serial};
@@ -65,7 +68,8 @@ use crate::{EventStore, StoreError, replay_serial};
 /// it records.
 ///
 /// # What is told
-/// [`record`](Self::record), [`refresh`](Self::refresh) and [`advance`](Self::advance) return notices of changed stages.
+/// [`record`](Self::record), [`refresh`](Self::refresh) and [`advance`](Self::advance) return notices of changed stages and,
+/// where there are [edges](Self::segment_by), of changed segments.
 /// Each is returned once, by one of them, as long as this engine lives, and waits in memory until then; a notice of somebody for whom facts are being
 /// recorded goes to a caller who records them. An engine that is opened anew tells nothing of what its
 /// [`Checkpoint`] says was told. A change has the same [id](Change::id) always, so whoever acts on notices can act once
@@ -88,12 +92,12 @@ use crate::{EventStore, StoreError, replay_serial};
 /// let fact = Event::new(EventId::from_foreign("shop", "o-77"), ann.clone(), at, order)?;
 ///
 /// let recorded = engine.record([fact]).await?;
-/// let to: Vec<&str> = recorded.notices.iter().map(|notice| &*notice.change().to).collect();
+/// let to: Vec<_> = recorded.notices.iter().filter_map(|notice| notice.change().to()).collect();
 /// assert_eq!(to, ["prospect", "new"]);
 ///
 /// let passed = engine.advance(Timestamp::parse("2024-09-01T00:00:00Z")?).await?;
 /// assert!(matches!(&passed.notices[..], [Notice::Changed(risk), Notice::Changed(lost)]
-///     if &*risk.to == "at_risk" && &*lost.to == "churned"));
+///     if risk.to() == Some("at_risk") && lost.to() == Some("churned")));
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
 /// A policy without stages is refused:
@@ -135,14 +139,14 @@ pub struct Checkpoint {
 pub struct Recorded {
     /// Where each fact stands, and whether it is new.
     pub facts: Appended,
-    /// The stages that changed for the customers of these facts.
+    /// What changed for the customers of these facts.
     pub notices: Vec<Notice>,
 }
 
 /// What came of letting time pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advanced {
-    /// The stages that changed, in the order of time.
+    /// What changed, in the order of time.
     pub notices: Vec<Notice>,
     /// How many customers were looked at: those alone whose time had come.
     pub visited: usize,
@@ -221,7 +225,7 @@ impl<S: EventStore> Engine<S> {
         catch_up_to(&store, &mut states, position, OnUnreadable::Stop, |_| ControlFlow::Continue(()))
             .await
             .map_err(error::of_replay)?;
-        let live = RwLock::new(Live::new(states, correcting, advanced_to));
+        let live = RwLock::new(Live::new(states, correcting, advanced_to, None));
         Ok(Self(Arc::new(Inner {
             store,
             policy,
@@ -438,8 +442,8 @@ impl<S: EventStore> Engine<S> {
         Ok(self.0.outbox().take_rest())
     }
 
-    /// Lets time pass up to and with `now`, and tells what silence changed: nobody is looked at but those whose
-    /// [`next change`](CustomerView::next_change) has come. Facts of others are taken in before, so that nobody is told
+    /// Lets time pass up to and with `now`, and tells what silence changed: nobody is looked at but those whose next
+    /// change, of stage or of segment, has come. Facts of others are taken in before, so that nobody is told
     /// silent who is not.
     ///
     /// An instant before the latest one that time was advanced to moves nothing. The first time on a log that is not
@@ -461,6 +465,63 @@ impl<S: EventStore> Engine<S> {
         self.0.outbox().put(untold);
         drop(turn);
         Ok(Advanced { notices: self.0.outbox().take_rest(), visited })
+    }
+
+    /// Tells of segments relative to these edges from now on, instead of by others or not at all, and gives what they change
+    /// at once as one report: nobody's move is told singly, so that new edges are no flood of changes.
+    ///
+    /// Under edges that stay as they are a segment changes by orders and refunds, by local midnights at which recency reaches
+    /// the next one, and by what leaves the look-back window; each change is told once, late facts take changes back, and
+    /// the changes told, less those retracted, and those that this report covers are the timeline by these edges. The report
+    /// takes everybody at the instant up to which the customer's changes are told: whoever knew the segments before it, and
+    /// applies it, knows them after it. A late fact may take back a change that lies before the edges were given, and was
+    /// covered by the report.
+    ///
+    /// An engine that [keeps](Self::open_kept) its states keeps the edges with them: it tells by them when it is opened again,
+    /// and so do all others. An engine that does not is given them again before it goes on. Edges that it has already
+    /// change nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::Rfm`] if they are edges of another policy, or nobody can be placed by them alone, as under the scorings
+    /// `rank`, `ntile`, `rank_average` and `nested`; else the store's.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_core::{Customer, CustomerEvent, Event, EventId, Policy, Timestamp};
+    /// use tenure_store::{Change, Engine, MemoryStore, Notice};
+    /// # pollster::block_on(async {
+    /// let engine = Engine::open(MemoryStore::new(), Policy::preset("retail").ok_or("no such preset")?).await?;
+    /// for (who, days) in [("ann", 1..9), ("ben", 1..5), ("cem", 1..3), ("dan", 1..2)] {
+    ///     for day in days {
+    ///         let order = CustomerEvent::OrderPlaced { order: None, total: None, lines: vec![] };
+    ///         let id = EventId::from_foreign("shop", &format!("{who}-{day}"));
+    ///         let at = Timestamp::parse(&format!("2024-05-0{day}T10:00:00Z"))?;
+    ///         engine.record([Event::new(id, Customer::parse(who, "shop")?, at, order)?]).await?;
+    ///     }
+    /// }
+    /// engine.advance(Timestamp::parse("2024-05-10T12:00:00Z")?).await?;
+    ///
+    /// let edges = engine.population().rfm().await?.edges; // as of now; or those of another day
+    /// let moves = engine.segment_by(edges).await?;
+    /// assert_eq!((moves.moves.len(), moves.moves[0].from.as_deref()), (4, None)); // there were no edges before
+    ///
+    /// let passed = engine.advance(Timestamp::parse("2024-05-14T00:00:00Z")?).await?;
+    /// let changed = passed.notices.iter().find_map(|notice| match notice {
+    ///     Notice::Changed(Change::SegmentChanged(change)) => Some((change.from.as_deref(), change.to.as_deref())),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(changed, Some((Some("about_to_sleep"), Some("hibernating")))); // cem, nine days after his last order
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn segment_by(&self, edges: RfmEdges) -> Result<EdgeMoves, EngineError> {
+        let segments = Arc::new(SegmentTimeline::new(self.rfm().clone(), edges)?);
+        let mut turn = self.0.turn.lock().await;
+        while let Step::Followed = self.0.keep_edges(&mut turn, segments.edges()).await? {}
+        // Whoever has the turn is the only one who changes anything, so readers need not wait for the report.
+        let (moves, due) = self.0.live().by_edges(&segments);
+        self.0.live_mut().segment_by(Some(segments), Some(due));
+        drop(turn);
+        Ok(moves)
     }
 
     /// Goes to where another engine has brought what both keep, and tells nothing of it: to stand by. Where nothing is kept
@@ -627,7 +688,12 @@ impl<S> Engine<S> {
     /// The RFM projection of the policy, to place a customer by edges that were kept:
     /// `edges.place(engine.rfm(), &values)`.
     pub fn rfm(&self) -> &Rfm {
-        &self.0.standing.1
+        self.0.standing.1.rfm()
+    }
+
+    /// The edges that segments are told by; none if they are not.
+    pub fn edges(&self) -> Option<RfmEdges> {
+        self.0.live().segments.as_ref().map(|segments| segments.edges().clone())
     }
 
     /// Up to where this engine has computed changes. Keep it after the notices are dealt with, and the next engine
@@ -637,7 +703,7 @@ impl<S> Engine<S> {
         Checkpoint { position: live.states.scanned_to(), advanced_to: live.advanced_to }
     }
 
-    /// The first instant at which silence changes somebody's stage, if nothing happens: when to
+    /// The first instant at which silence changes somebody's stage or segment, if nothing happens: when to
     /// [`advance`](Engine::advance) next. None if silence changes nobody's.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.0.live().due.next()

@@ -32,7 +32,7 @@ pub enum Done {
         facts: usize,
         /// Persons who were folded again from their histories: by a late fact, a void, a merge or an erasure.
         refolded: usize,
-        /// Changes of stage, told and taken back.
+        /// Changes of stage and segment, told and taken back.
         changes: usize,
         /// Up to where the log is taken in now. The head of the store less this is how far the engine is behind.
         position: Position,
@@ -46,7 +46,7 @@ pub enum Done {
     Passed {
         /// Customers whose time had come.
         visited: usize,
-        /// Changes of stage.
+        /// Changes of stage and segment.
         changes: usize,
         /// Up to when.
         now: Timestamp,

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use tenure_core::Policy;
 use tenure_core::fold::Projection;
+use tenure_core::projection::rfm::RfmTail;
 use tenure_core::projection::stage::StageTail;
 
 use super::EngineError;
-use super::live::Standing;
+use super::telling::Standing;
 use crate::EventStore;
 use crate::kept::{Generation, KeptError, ProjectionName, entry_of, live_generation};
 
 /// What an engine keeps of a customer under a policy.
 pub(super) fn standing_under(policy: &Policy) -> Result<Standing, EngineError> {
-    Ok(Arc::new((StageTail::new(policy.stages()?), policy.rfm()?)))
+    Ok(Arc::new((StageTail::new(policy.stages()?), RfmTail::new(policy.rfm()?))))
 }
 
 /// The policy by which the live states of a name are made; none where nothing is kept under it.

@@ -12,7 +12,7 @@ use tenure_core::report::{Report, Shown, add_all};
 use tenure_core::{Duration, Timestamp};
 
 use super::error::of_replay;
-use super::live::Standing;
+use super::telling::{Standing, State};
 use super::{Engine, EngineError};
 use crate::{EventStore, replay_serial};
 
@@ -26,8 +26,6 @@ pub struct PopulationQuery<'e, S> {
     engine: &'e Engine<S>,
     cut: Cut,
 }
-
-type State = <Standing as Projection>::State;
 
 impl<'e, S: EventStore> PopulationQuery<'e, S> {
     pub(super) fn new(engine: &'e Engine<S>) -> Self {
@@ -85,7 +83,8 @@ impl<'e, S: EventStore> PopulationQuery<'e, S> {
             if let Some(edges) = &edges {
                 report = report.with_edges(edges.clone());
             }
-            let population = sum(&report, states, |state| rfm.view(&state.1, as_of));
+            let tail = &states.projection().1;
+            let population = sum(&report, states, |state| tail.view(&state.1, as_of));
             report.finish(population)
         };
         Ok(self.over_states(ask).await??)

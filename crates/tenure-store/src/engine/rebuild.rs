@@ -6,8 +6,8 @@ use tenure_core::{Policy, Position};
 
 use super::comparison::{Comparison, Side, compare};
 use super::keep::Keep;
-use super::live::Standing;
 use super::policy::{policy_of, standing_under};
+use super::telling::Standing;
 use super::{Checkpoint, EngineError};
 use crate::kept::{Generation, Kept, KeptError, Rebuild, Switched, generation_before, live_generation};
 use crate::replay::{OnUnreadable, catch_up_to};
@@ -137,11 +137,14 @@ impl<S: EventStore> PolicyRebuild<S> {
     }
 
     /// Puts the new generation in the place of the live one, in one transaction, after it caught up with its checkpoint.
+    /// Where both policies score alike, segments go on to be told by the same edges; else by those that the new one had
+    /// before, if any.
     ///
     /// # Errors
     /// [`KeptError::Overtaken`] in [`EngineError::Kept`] if the live one moved on each time; else the store's.
     pub async fn switch(&mut self) -> Result<Switched, EngineError> {
-        Ok(self.rebuild.switch().await?)
+        let scored = self.rebuild.states().projection().1.rfm().policy_hash().to_owned();
+        Ok(self.rebuild.switch_with(|edges| edges.policy_hash == scored).await?)
     }
 
     /// The policy of the new generation.

@@ -1,6 +1,7 @@
 //! What can go wrong with kept projections, and what to do about it.
 
 use tenure_core::Position;
+use tenure_core::report::rfm::RfmError;
 
 use super::ProjectionName;
 use super::lease::LeaseHeld;
@@ -60,6 +61,18 @@ pub enum KeptError {
         generation: u32,
         /// What is wrong with it.
         why: Box<str>,
+    },
+    /// The edges that are kept with a generation are those of another policy than the engine's, which decides otherwise how
+    /// customers are scored. **What to do:** [reopen](crate::Engine::reopen) under the kept policy, or
+    /// [rebuild](crate::PolicyRebuild) under another one.
+    #[error("the edges kept with generation {generation} of \"{name}\" do not fit")]
+    EdgesUnfit {
+        /// Of which projection.
+        name: ProjectionName,
+        /// Which generation.
+        generation: u32,
+        /// Why not.
+        source: RfmError,
     },
     /// Another generation became the live one. **What to do:** open the projection again, under its policy.
     #[error("generation {generation} of \"{name}\" is not the live one any more")]
@@ -134,6 +147,7 @@ impl KeptError {
             Self::PolicyUnfit { .. } => {
                 Some("rebuild it under a policy of your own, and find out who wrote to the store")
             }
+            Self::EdgesUnfit { .. } => Some("reopen it under the policy that is kept, or rebuild it"),
             Self::Held(_) => Some("wait until the lease ends, or leave the work to its holder"),
             Self::Overtaken { .. } => Some("try again, or let the writers rest for a moment"),
             Self::Stopped { .. } => None,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! projection     name               -> the generation that is live
-//! generation     name, number       -> fingerprint, checkpoint, changes told, which was live before
+//! generation     name, number       -> fingerprint, checkpoint, changes told, which was live before, edges
 //! policy         name, number       -> by which policy it is made, as canonical JSON
 //! row/NAME/N     customer           -> state, last fact, external key
 //! parked/NAME    position           -> why a fact was left out
@@ -15,6 +15,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 use tenure_core::fold::Fingerprint;
+use tenure_core::report::rfm::RfmEdges;
 use tenure_core::{CustomerId, Position};
 
 use super::KeptError;
@@ -65,6 +66,9 @@ pub struct Generation {
     /// Which generation was live before this one; none if it is the first or never was live.
     #[serde(default)]
     pub before: Option<u32>,
+    /// Of an engine the edges by which segments are told; none where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edges: Option<Box<RfmEdges>>,
 }
 
 impl Generation {
@@ -74,7 +78,7 @@ impl Generation {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        Self { number, fingerprint, checkpoint: Checkpoint::default(), changes: 0, before: None }
+        Self { number, fingerprint, checkpoint: Checkpoint::default(), changes: 0, before: None, edges: None }
     }
 
     pub(crate) fn is_of(&self, fingerprint: Fingerprint) -> bool {

@@ -4,6 +4,7 @@ use core::ops::ControlFlow;
 
 use tenure_core::Position;
 use tenure_core::fold::{Projection, States};
+use tenure_core::report::rfm::RfmEdges;
 
 use super::generation::{self, Generation, generations, live_generation};
 use super::projector::Projector;
@@ -184,6 +185,14 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
     /// # Errors
     /// [`KeptError::Overtaken`] if the live one moved on each time.
     pub async fn switch(&mut self) -> Result<Switched, KeptError> {
+        self.switch_with(|_| false).await
+    }
+
+    /// The same, where segments go on to be told by the edges of the live one if they fit the new one.
+    pub(crate) async fn switch_with(
+        &mut self,
+        fits: impl Fn(&RfmEdges) -> bool,
+    ) -> Result<Switched, KeptError> {
         for _ in 0..TRIES {
             let (live, to) = self.target().await?;
             self.new.catch_up_to(to, |_| ControlFlow::Continue(())).await?;
@@ -194,6 +203,9 @@ impl<S: EventStore, P: Projection + Clone> Rebuild<S, P> {
                 next.checkpoint = live.checkpoint;
                 next.changes = live.changes;
                 next.before = Some(live.number);
+                if let Some(edges) = live.edges.as_ref().filter(|edges| fits(edges)) {
+                    next.edges = Some(edges.clone());
+                }
                 commit = commit.expect(name.generation(live.number), Some(live.encode()));
             }
             let from = live.map(|live| live.number);

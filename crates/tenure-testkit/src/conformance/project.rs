@@ -561,12 +561,12 @@ fn told<S: EventStore>(store: &S) -> Result<Vec<String>, Failure> {
         let change = told.notice.change();
         match &told.notice {
             Notice::Changed(_) => {
-                let again =
-                    standing.insert(change.id, format!("{} {} {}", change.customer, change.at, change.to));
+                let again = standing
+                    .insert(change.id(), format!("{} {} {:?}", change.customer(), change.at(), change.to()));
                 ensure!(again.is_none(), "told twice: {change:?}");
             }
             Notice::Retracted(_) => {
-                ensure!(standing.remove(&change.id).is_some(), "retracted twice or never told: {change:?}");
+                ensure!(standing.remove(&change.id()).is_some(), "retracted twice or never told: {change:?}");
             }
         }
     }

@@ -6,6 +6,7 @@ use tenure_store::MemoryStore;
 use tenure_testkit::engine::{
     Keeping, any_steps, is_a_replay, policy_of, stage_steps, two_that_keep_are_a_replay,
 };
+use tenure_testkit::segment_strategies::segment_steps;
 use tenure_testkit::stage_strategies::stage_policy;
 
 proptest! {
@@ -40,5 +41,23 @@ proptest! {
         keeping in prop::sample::select(vec![Keeping::Behind, Keeping::Inline]),
     ) {
         two_that_keep_are_a_replay(MemoryStore::new(), &policy_of(&policy), &steps, keeping)?;
+    }
+}
+
+proptest! {
+    // The oracle computes everything from scratch, again and again.
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn segments_are_told_as_they_are_found_from_scratch((policy, steps) in segment_steps()) {
+        is_a_replay(MemoryStore::new(), &policy, &steps)?;
+    }
+
+    #[test]
+    fn two_engines_that_keep_tell_segments_as_they_are_found_from_scratch(
+        (policy, steps) in segment_steps(),
+        keeping in prop::sample::select(vec![Keeping::Behind, Keeping::Inline]),
+    ) {
+        two_that_keep_are_a_replay(MemoryStore::new(), &policy, &steps, keeping)?;
     }
 }

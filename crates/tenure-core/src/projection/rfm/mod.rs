@@ -2,8 +2,10 @@
 
 mod policy;
 mod state;
+mod tail;
 
 use core::hint::black_box;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 pub use policy::{
@@ -11,6 +13,8 @@ pub use policy::{
     Scoring, TierBasis, TierPolicy, TierRule,
 };
 pub use state::RfmState;
+pub use tail::{RfmTail, RfmTailState};
+pub(crate) use tail::{Scored, just_before};
 
 use self::state::{Kept, Part, Totals};
 use crate::event::{EventView, Kind};
@@ -20,6 +24,7 @@ use crate::local_clock::LocalClock;
 use crate::money::{Currency, MoneySum};
 use crate::rates::Rates;
 use crate::time::{Timestamp, Zone};
+use serde::{Deserialize, Serialize};
 
 /// The raw RFM values of one customer, within the look-back window of the policy.
 ///
@@ -28,7 +33,8 @@ use crate::time::{Timestamp, Zone};
 /// the local day of their fact; those without a rate are left out of monetary and counted.
 ///
 /// Scores are a matter of the population: see [`crate::report::rfm`]. Recency grows by itself every local midnight, as
-/// ages do, and so has no `next_change`.
+/// ages do, and so has no `next_change`; segments have one, by
+/// [`SegmentTimeline`](crate::report::rfm::SegmentTimeline).
 ///
 /// # Laws
 /// Without a window the state has a constant size. With one it keeps an entry for each instant and currency.
@@ -147,6 +153,59 @@ impl Rfm {
         let opens = at.checked_sub(self.policy.lookback?)?;
         Some(opens.as_micros())
     }
+
+    /// What counts at an instant that is not earlier than the last fact.
+    fn totals<'a>(&self, state: &'a RfmState, as_of: Timestamp) -> Cow<'a, Totals> {
+        match &state.0 {
+            Kept::All(totals) => Cow::Borrowed(totals),
+            Kept::Window(parts) => {
+                let opens = self.opens(as_of);
+                let mut totals = Totals::default();
+                for part in parts.iter().filter(|part| opens.is_none_or(|opens| part.at > opens)) {
+                    totals.add(part, self.policy.frequency);
+                }
+                Cow::Owned(totals)
+            }
+        }
+    }
+
+    /// The first instant after another, not earlier than the last fact, at which silence alone turns something round:
+    /// recency reaches one of these numbers of days, or something leaves the window. None if nothing ever does.
+    pub(crate) fn turn_after(
+        &self,
+        state: &RfmState,
+        after: Timestamp,
+        recencies: &[u32],
+    ) -> Option<(Timestamp, Turn)> {
+        let totals = self.totals(state, after);
+        let day = i64::from(totals.last_day);
+        let instant = |micros: i64| Timestamp::from_micros(micros);
+        let grown = recencies.iter().filter(|_| totals.frequency > 0).filter_map(|days| {
+            let at = instant(self.clock.turn_after(day + i64::from(*days), after.as_micros())?)?;
+            let since = self.clock.turn_after(day, -1).and_then(instant).unwrap_or(Timestamp::MIN);
+            Some((at, Turn::Recency { days: *days, since }))
+        });
+        let left = match &state.0 {
+            Kept::All(_) => None,
+            Kept::Window(parts) => {
+                let opens = self.opens(after);
+                let first = parts.iter().find(|part| opens.is_none_or(|opens| part.at > opens));
+                first.and_then(|first| instant(first.at)).and_then(|since| {
+                    Some((since.checked_add(self.policy.lookback?)?, Turn::Window { since }))
+                })
+            }
+        };
+        left.into_iter().chain(grown).min_by_key(|(at, _)| *at)
+    }
+}
+
+/// What silence turns round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Recency reaches, or leaves, a number of days, counted from the beginning of the last purchase day.
+    Recency { days: u32, since: Timestamp },
+    /// What happened at an instant leaves the window.
+    Window { since: Timestamp },
 }
 
 impl Projection for Rfm {
@@ -182,17 +241,7 @@ impl Projection for Rfm {
     }
 
     fn view(&self, state: &RfmState, as_of: Timestamp) -> RfmView {
-        match &state.0 {
-            Kept::All(totals) => RfmView::of(totals, self.clock.day(as_of)),
-            Kept::Window(parts) => {
-                let opens = self.opens(as_of);
-                let mut totals = Totals::default();
-                for part in parts.iter().filter(|part| opens.is_none_or(|opens| part.at > opens)) {
-                    totals.add(part, self.policy.frequency);
-                }
-                RfmView::of(&totals, self.clock.day(as_of))
-            }
-        }
+        RfmView::of(&self.totals(state, as_of), self.clock.day(as_of))
     }
 
     fn fingerprint(&self) -> Fingerprint {
@@ -236,6 +285,11 @@ impl RfmView {
         }
     }
 
+    /// What a customer is scored by; none for an unscored one.
+    pub(crate) fn scored(&self) -> Option<Scored> {
+        Some(Scored { values: self.values?, currencies: self.currencies })
+    }
+
     /// Monetary with its currency, `XXX` without any amount; none for an unscored customer or for several currencies.
     pub fn monetary(&self) -> Option<MoneySum> {
         let minor = self.values?.monetary_minor;
@@ -247,7 +301,7 @@ impl RfmView {
 }
 
 /// Raw values of a customer who has ordered in the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RfmValues {
     /// Local calendar days from the last purchase day to the day asked about.
     pub recency_days: u32,

@@ -46,6 +46,16 @@ impl Edge {
         self.whole < value || (self.whole == value && self.fifths == 0)
     }
 
+    /// The first whole number that it is below.
+    pub(super) const fn first_above(self) -> i128 {
+        self.whole.saturating_add(1)
+    }
+
+    /// The first whole number that it is at most.
+    pub(super) const fn first_from(self) -> i128 {
+        if self.fifths == 0 { self.whole } else { self.first_above() }
+    }
+
     pub(super) const fn plus(self, more: i128) -> Self {
         Self { whole: self.whole.saturating_add(more), ..self }
     }
@@ -214,6 +224,11 @@ impl Mean {
         let (sum, customers) =
             values.fold((0_i128, 0_u64), |(sum, n), value| (sum.saturating_add(value), n + 1));
         (customers > 0).then_some(Self { sum, customers })
+    }
+
+    /// The first whole number that it is below.
+    pub(super) fn first_above(self) -> i128 {
+        self.floor().saturating_add(1)
     }
 
     fn floor(self) -> i128 {

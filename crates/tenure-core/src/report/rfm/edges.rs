@@ -1,10 +1,13 @@
 //! What scores and segments of one customer are relative to: edges and cuts taken from a population.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::edge::{Mean, wide};
 use super::score::{self, ScoreEdges, Scores};
 use super::{RfmError, map};
+use crate::json;
 use crate::money::Currency;
 use crate::projection::rfm::{
     CnCut, CnPolicy, MapName, Rfm, RfmPolicy, RfmValues, TierBasis, TierPolicy, TierRule,
@@ -104,6 +107,31 @@ impl RfmEdges {
         let none = || RfmError::NoEdges { scoring: policy.scoring };
         let scores = self.scores.ok_or_else(none)?.scores(policy.scoring, values);
         Ok(Placed { scores, segment: self.segment(policy, values, scores).ok_or_else(none)? })
+    }
+
+    /// Hash of the edges: BLAKE3 of their canonical JSON, in hexadecimal.
+    pub fn hash(&self) -> String {
+        // Numbers and texts always have a JSON form.
+        let text = serde_json::to_value(self).map(|value| json::canonical(&value)).unwrap_or_default();
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+
+    /// The numbers of days at which recency alone may change a segment, ascending.
+    pub(super) fn recencies(&self, policy: &RfmPolicy) -> Vec<u32> {
+        let scores = self.scores.map(|scores| scores.recencies(policy.scoring));
+        let cn = self.cn.and_then(|cn| match cn {
+            CnEdges::Mean { r, .. } => Some(r.first_above()),
+            CnEdges::Fixed { r_days, .. } => Some(i128::from(r_days) + 1),
+            CnEdges::ScoreMean { .. } => None,
+        });
+        let tiers = self.tiers.filter(|_| policy.tiers.of == TierBasis::RecencyDays);
+        let tiers = tiers.into_iter().flat_map(|tiers| [tiers.a, tiers.b]).flatten();
+        let tiers = tiers.map(|TierEdge(worst)| worst.saturating_add(1));
+        let all = scores.into_iter().flatten().chain(cn).chain(tiers);
+        // Recency is 0 days at least.
+        let days: BTreeSet<u32> =
+            all.filter_map(|days| u32::try_from(days).ok()).filter(|days| *days > 0).collect();
+        days.into_iter().collect()
     }
 
     /// Whether they fit a policy and a population.

@@ -6,6 +6,7 @@ mod map;
 mod moves;
 mod population;
 mod score;
+mod timeline;
 
 use std::collections::BTreeMap;
 
@@ -15,9 +16,10 @@ pub use edge::{Edge, EdgeError, Mean};
 pub use edges::{CnEdges, Placed, RfmEdges, TierEdge, TierEdges};
 pub(crate) use map::holds;
 pub use map::{MAPS, Segment, SegmentMap, map, segments};
-pub use moves::{BothPopulations, Flow, Move, RfmMoves, RfmMovesReport};
+pub use moves::{BothPopulations, EdgeMoves, EdgeMovesReport, Flow, Move, RfmMoves, RfmMovesReport};
 pub use population::Population;
 pub use score::{ScoreEdges, Scores};
+pub use timeline::{SegmentCause, SegmentChange, SegmentState, SegmentTimeline};
 
 use self::population::Sorted;
 use super::{Report, Shown};
@@ -122,7 +124,7 @@ impl Report for RfmReport {
     fn finish(&self, acc: Population) -> Self::Answer {
         let sorted = acc.sort(self.terms.currency)?;
         let (edges, placed) = self.terms.place(&sorted, self.as_of, self.edges.as_ref())?;
-        let segments = segment_counts(&self.terms.policy, &placed);
+        let segments = segment_counts(&self.terms.policy, placed.iter().map(|placed| placed.segment));
         let (currency, counts) = (sorted.currency, sorted.counts);
         let rows = sorted.names.into_iter().zip(sorted.values).zip(placed);
         let customers = rows.map(|((name, values), placed)| RfmRow {
@@ -197,12 +199,13 @@ pub struct RfmCounts {
     pub missing: Option<Currency>,
 }
 
-fn segment_counts(policy: &RfmPolicy, placed: &[Placed<'_>]) -> Vec<SegmentCount> {
+/// How many of those who have one are in each segment.
+fn segment_counts<'a>(policy: &RfmPolicy, placed: impl IntoIterator<Item = &'a str>) -> Vec<SegmentCount> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for placed in placed {
-        *counts.entry(placed.segment).or_default() += 1;
+    for segment in placed {
+        *counts.entry(segment).or_default() += 1;
     }
-    let all = placed.len() as u64;
+    let all = counts.values().sum();
     let count = |segment: Segment<'_>| {
         let customers = counts.get(segment.code).copied().unwrap_or(0);
         SegmentCount { code: segment.code.into(), customers, share: share(customers, all) }

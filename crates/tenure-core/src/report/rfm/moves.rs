@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::edges::{Placed, RfmEdges};
 use super::population::{Population, Sorted};
+use super::timeline::SegmentTimeline;
 use super::{RfmError, SegmentCount, Terms, segment_counts};
 use crate::projection::rfm::{Rfm, RfmView};
 use crate::report::{Report, Shown};
@@ -86,28 +87,80 @@ impl Report for RfmMovesReport {
         for (name, segment) in by_name(&after, &placed_after) {
             of_both.entry(name).or_default().1 = segment;
         }
-        let mut matrix: BTreeMap<(Option<&str>, Option<&str>), u64> = BTreeMap::new();
-        let mut moves = Vec::new();
-        for (name, (from, to)) in &of_both {
-            *matrix.entry((*from, *to)).or_default() += 1;
-            if from != to {
-                let (from, to) = (from.map(Into::into), to.map(Into::into));
-                moves.push(Move { customer: (*name).into(), from, to });
-            }
-        }
-        let flow = |((from, to), customers): ((Option<&str>, Option<&str>), u64)| Flow {
-            from: from.map(Into::into),
-            to: to.map(Into::into),
-            customers,
+        let (moves, matrix) = moves_and_matrix(&of_both);
+        let counts = |placed: &[Placed<'_>]| {
+            segment_counts(&self.terms.policy, placed.iter().map(|placed| placed.segment))
         };
         Ok(RfmMoves {
             since: self.since,
-            before: segment_counts(&self.terms.policy, &placed_before),
-            after: segment_counts(&self.terms.policy, &placed_after),
+            before: counts(&placed_before),
+            after: counts(&placed_after),
             moves,
-            matrix: matrix.into_iter().map(flow).collect(),
+            matrix,
             edges,
         })
+    }
+}
+
+/// Segments before and after, by shown id.
+type Both<'a, N> = BTreeMap<N, (Option<&'a str>, Option<&'a str>)>;
+
+/// Those who moved, and how many went from where to where.
+fn moves_and_matrix<N: AsRef<str>>(of_both: &Both<'_, N>) -> (Vec<Move>, Vec<Flow>) {
+    let mut matrix: BTreeMap<(Option<&str>, Option<&str>), u64> = BTreeMap::new();
+    let mut moves = Vec::new();
+    for (name, (from, to)) in of_both {
+        *matrix.entry((*from, *to)).or_default() += 1;
+        if from != to {
+            let (from, to) = (from.map(Into::into), to.map(Into::into));
+            moves.push(Move { customer: name.as_ref().into(), from, to });
+        }
+    }
+    let flow = |((from, to), customers): ((Option<&str>, Option<&str>), u64)| Flow {
+        from: from.map(Into::into),
+        to: to.map(Into::into),
+        customers,
+    };
+    (moves, matrix.into_iter().map(flow).collect())
+}
+
+/// Who is in another segment by other edges, at the same instant: what new edges change at once, told as one report.
+///
+/// It reads the views of [`RfmTail`](crate::projection::rfm::RfmTail) or of [`Rfm`].
+#[derive(Clone, Copy, Debug)]
+pub struct EdgeMovesReport<'a> {
+    /// By the edges before; none where there were none.
+    pub before: Option<&'a SegmentTimeline>,
+    /// By the edges that are new.
+    pub after: &'a SegmentTimeline,
+}
+
+impl<'a> Report for EdgeMovesReport<'a> {
+    type View = RfmView;
+    type Acc = Both<'a, Box<str>>;
+    type Answer = EdgeMoves;
+
+    fn add(&self, acc: &mut Self::Acc, customer: Shown<'_>, view: &RfmView) {
+        let before = self.before.and_then(|before| before.segment(view));
+        acc.insert(customer.name.into(), (before, self.after.segment(view)));
+    }
+
+    fn merge(&self, into: &mut Self::Acc, other: Self::Acc) {
+        into.extend(other);
+    }
+
+    fn finish(&self, acc: Self::Acc) -> EdgeMoves {
+        let (moves, matrix) = moves_and_matrix(&acc);
+        EdgeMoves {
+            edges_before: self.before.map(|before| before.edges().clone()),
+            edges: self.after.edges().clone(),
+            before: self.before.map_or_else(Vec::new, |by| {
+                segment_counts(by.rfm().policy(), acc.values().filter_map(|(from, _)| *from))
+            }),
+            after: segment_counts(self.after.rfm().policy(), acc.values().filter_map(|(_, to)| *to)),
+            moves,
+            matrix,
+        }
     }
 }
 
@@ -137,24 +190,42 @@ pub struct RfmMoves {
     pub matrix: Vec<Flow>,
 }
 
-/// A customer who moved.
+/// A customer who moved, between two instants or by other edges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Move {
     /// The shown id.
     pub customer: String,
-    /// Code of the segment at the earlier instant.
+    /// Code of the segment before.
     pub from: Option<String>,
-    /// Code of the segment at the later instant.
+    /// Code of the segment after.
     pub to: Option<String>,
 }
 
 /// How many customers went from one segment to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flow {
-    /// Code of the segment at the earlier instant.
+    /// Code of the segment before.
     pub from: Option<String>,
-    /// Code of the segment at the later instant.
+    /// Code of the segment after.
     pub to: Option<String>,
     /// How many.
     pub customers: u64,
+}
+
+/// What new edges change at once. A segment of null is that of a customer who is unscored, or whose amounts are in another
+/// currency than the edges; without edges before, everybody's before is null.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EdgeMoves {
+    /// The edges before; none if there were none.
+    pub edges_before: Option<RfmEdges>,
+    /// The new ones.
+    pub edges: RfmEdges,
+    /// The segments by the edges before; empty without.
+    pub before: Vec<SegmentCount>,
+    /// The segments by the new ones.
+    pub after: Vec<SegmentCount>,
+    /// The customers whose segment differs, by shown id.
+    pub moves: Vec<Move>,
+    /// How many went from where to where, also those who stayed, by code; adds up to all customers.
+    pub matrix: Vec<Flow>,
 }

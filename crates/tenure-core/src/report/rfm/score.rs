@@ -73,6 +73,14 @@ impl ScoreEdges {
         }
     }
 
+    /// The numbers of days from which on the recency score is another one.
+    pub(super) fn recencies(&self, scoring: Scoring) -> [i128; 4] {
+        self.r.map(|edge| match scoring {
+            Scoring::Value => edge.first_above(),
+            _ => edge.first_from(),
+        })
+    }
+
     /// The scores of a customer.
     pub(super) fn scores(&self, scoring: Scoring, values: &RfmValues) -> Scores {
         let passed = |edges: &[Edge; 4], value| {
