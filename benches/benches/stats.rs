@@ -91,7 +91,7 @@ fn by_the_paper(customers: &[PurchaseSummary]) -> f64 {
     let mut sum = 0.0;
     for PurchaseSummary { frequency, recency, age } in customers {
         let x = f64::from(*frequency);
-        let d = libm::lgamma(r + x) - libm::lgamma(r) + libm::lgamma(a + b) + libm::lgamma(b + x)
+        let shared = libm::lgamma(r + x) - libm::lgamma(r) + libm::lgamma(a + b) + libm::lgamma(b + x)
             - libm::lgamma(b)
             - libm::lgamma(a + b + x)
             + r * libm::log(alpha);
@@ -102,7 +102,7 @@ fn by_the_paper(customers: &[PurchaseSummary]) -> f64 {
             libm::log(a) - libm::log(b + x - 1.0) - (r + x) * libm::log(alpha + recency)
         };
         let high = here.max(left);
-        sum += d + high + libm::log(libm::exp(here - high) + libm::exp(left - high));
+        sum += shared + high + libm::log(libm::exp(here - high) + libm::exp(left - high));
     }
     sum
 }
