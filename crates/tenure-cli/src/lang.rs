@@ -251,11 +251,13 @@ words! {
     funnel: "Funnel", "漏斗";
     step: "Step", "步骤";
     event: "Event", "事件";
-    of_entered: "Of those who entered", "占进入者";
-    of_previous: "Of the step before", "占上一步";
+    of_entered: "Of entered", "占进入者";
+    of_previous: "Of previous", "占上一步";
     average: "Average", "平均";
     no_value: "(none)", "（无）";
-    pending: "pending, their window is still open: {}", "未决（窗口尚未结束）：{}";
+    pending: "Pending", "未决";
+    pending_are: "pending: not at the last step, and a window is still open", "未决：尚未到达最后一步，且窗口仍未结束";
+    more_offsets: "{} more offsets: --format csv", "另有 {} 个间隔：--format csv";
     attempts: "Attempts", "尝试次数";
     conversions: "Conversions", "转化次数";
     rate: "Rate", "转化率";

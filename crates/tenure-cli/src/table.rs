@@ -130,7 +130,7 @@ impl Cell {
             Self::Share(share) | Self::Filled(share) => format!("{:5.1} %", share * 100.0),
             Self::Percent(share) => format!("{:.1} %", share * 100.0),
             Self::Shade(share, open) => {
-                format!("{} {:.1}{}", shade(*share), share * 100.0, if *open { "…" } else { " " })
+                format!("{} {:>2.0}{}", shade(*share), share * 100.0, if *open { "…" } else { "" })
             }
             Self::Elapsed(seconds) => elapsed(*seconds),
             Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),

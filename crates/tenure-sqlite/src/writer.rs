@@ -97,7 +97,9 @@ impl Writer {
             let begun = Instant::now();
             let answers = self.group(group);
             groups.committed(begun.elapsed(), jobs.try_iter(), Instant::now());
-            answers.into_iter().for_each(|(job, answer)| job.answer(answer));
+            for (job, answer) in answers {
+                job.answer(answer);
+            }
             self.tend();
         }
         self.leave();

@@ -9,7 +9,9 @@ use crate::Place;
 
 fn fact(customer: &str, at: &str, kind: &str, channel: &str) -> String {
     let channel = if channel.is_empty() { String::new() } else { format!(",\"channel\":\"{channel}\"") };
-    format!("{{\"customer\":\"{customer}\",\"occurred_at\":\"2024-{at}:00Z\",\"kind\":\"{kind}\"{channel}}}\n")
+    format!(
+        "{{\"customer\":\"{customer}\",\"occurred_at\":\"2024-{at}:00Z\",\"kind\":\"{kind}\"{channel}}}\n"
+    )
 }
 
 /// ann buys on the web, ben has not yet, cem came in and went.
@@ -51,11 +53,11 @@ fn a_funnel_counts_those_who_go_on_and_those_who_still_may() {
 #[test]
 fn people_see_steps_shares_times_and_who_is_pending() {
     let shown = shop().line(FUNNEL);
-    for part in ["signed_up", "order_placed", "33.3 %", "2.0 h", "pending, their window is still open: 1"] {
+    for part in ["signed_up", "order_placed", "33.3 %", "2.0 h", "Pending", "a window is still open"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     let shown = shop().line(&format!("{FUNNEL} --lang zh-CN"));
-    assert!(shown.contains("漏斗") && shown.contains("未决（窗口尚未结束）：1"), "{shown}");
+    assert!(shown.contains("漏斗") && shown.contains("未决"), "{shown}");
 }
 
 #[test]
@@ -117,9 +119,9 @@ fn retention_is_a_triangle_whose_open_cells_are_marked() {
         {"bucket": "2024-06-01", "values": [1], "complete": [true]},
     ]);
     assert_eq!(answer["answer"]["rows"], rows);
-    assert!(place.line(line).contains("█ 100.0"), "{}", place.line(line));
+    assert!(place.line(line).contains("█ 100 "), "{}", place.line(line));
     let earlier = place.line(&line.replace("06-30", "06-29"));
-    assert!(earlier.contains("█ 100.0…"), "{earlier}");
+    assert!(earlier.contains("█ 100…"), "{earlier}");
     let csv = place.line(&format!("{line} --format csv"));
     assert_eq!(csv.lines().nth(2), Some("2024-05-01,1,1,1,true"), "{csv}");
 }
@@ -137,11 +139,20 @@ fn every_kind_is_drawn() {
     let place = shop();
     for (spec, part) in [
         (r#"{"kind": "paths", "anchor": "signed_up"}"#, "order_placed"),
-        (r#"{"kind": "stickiness", "from": "2024-05-01T00:00:00", "to": "2024-07-01T00:00:00", "period": "month"}"#, "At least"),
+        (
+            r#"{"kind": "stickiness", "from": "2024-05-01T00:00:00", "to": "2024-07-01T00:00:00", "period": "month"}"#,
+            "At least",
+        ),
         (r#"{"kind": "repurchase"}"#, "first and second"),
         (r#"{"kind": "transitions", "period": "month"}"#, "at_risk"),
-        (r#"{"kind": "funnel", "steps": ["signed_up", "order_placed"], "output": "trend", "period": "month"}"#, "2024-06-01"),
-        (r#"{"kind": "funnel", "steps": ["signed_up", "order_placed"], "output": "time_to_convert"}"#, "median 2.0 h"),
+        (
+            r#"{"kind": "funnel", "steps": ["signed_up", "order_placed"], "output": "trend", "period": "month"}"#,
+            "2024-06-01",
+        ),
+        (
+            r#"{"kind": "funnel", "steps": ["signed_up", "order_placed"], "output": "time_to_convert"}"#,
+            "median 2.0 h",
+        ),
         (r#"{"kind": "funnel", "steps": ["signed_up", "order_placed"], "count": "attempts"}"#, "Attempts"),
         (r#"{"kind": "retention", "output": "one_row", "brackets": [[1, 3], [4, 60]]}"#, "4–60"),
         (r#"{"kind": "lifecycle", "breakdown": {"property": "channel", "scope": "stage"}}"#, "new"),
@@ -162,7 +173,10 @@ fn a_wrong_specification_is_told_with_its_place_and_what_is_allowed() {
         (r#"{"kind": "retention", "timezone": "Asia/Shangahi"}"#, "timezone: "),
         (r#"{"kind": "retention", "version": 7}"#, "version 7"),
         (r#"{"kind": "transitions", "peroid": "day"}"#, "did you mean \"period\"?"),
-        (r#"{"kind": "lifecycle", "as_of": "2024-01-01T00:00:00Z"}"#, "--as-of and the query's as_of are not the same"),
+        (
+            r#"{"kind": "lifecycle", "as_of": "2024-01-01T00:00:00Z"}"#,
+            "--as-of and the query's as_of are not the same",
+        ),
         ("", "this is not JSON"),
     ] {
         place.write("q.json", spec);

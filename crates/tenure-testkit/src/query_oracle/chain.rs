@@ -131,7 +131,13 @@ impl Entry<'_, '_> {
                 // In the order of time alone, what comes before the entry is not looked at.
                 .filter(|fact| self.ask.ties == Ties::StepOrder || at != entered || *fact > self.entry)
                 .collect();
-            let mut walk = Walk { entry: self, at, reached: &mut reached, seen: BTreeSet::new(), after: BTreeSet::new() };
+            let mut walk = Walk {
+                entry: self,
+                at,
+                reached: &mut reached,
+                seen: BTreeSet::new(),
+                after: BTreeSet::new(),
+            };
             for chain in &alive {
                 walk.go(chain, &here);
             }

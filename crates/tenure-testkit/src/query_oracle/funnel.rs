@@ -229,8 +229,7 @@ fn followed(
     let waits = |tried: &Tried| {
         tried.taint.is_none() && tried.ended.is_none() && ask.window_end(tried.at()) > as_of && more_may_come
     };
-    let pending =
-        ask.order != StepOrder::Unordered && best.depth < ask.required() && all.iter().any(waits);
+    let pending = ask.order != StepOrder::Unordered && best.depth < ask.required() && all.iter().any(waits);
 
     let mut trend: BTreeMap<Bucket, bool> = BTreeMap::new();
     for tried in &all {

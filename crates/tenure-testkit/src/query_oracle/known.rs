@@ -45,11 +45,8 @@ pub(super) fn persons<'a>(log: &[RecordedView<'a>], frame: &Frame) -> Vec<Person
             edges.push((fact.event.customer, other.id()));
         }
     }
-    let facts: Vec<EventView<'a>> = known
-        .iter()
-        .map(|fact| fact.event)
-        .filter(|fact| !fact.kind.corrects() && stands(fact))
-        .collect();
+    let facts: Vec<EventView<'a>> =
+        known.iter().map(|fact| fact.event).filter(|fact| !fact.kind.corrects() && stands(fact)).collect();
 
     // Everybody is alone, until a merge says otherwise; again and again, until none says anything new.
     let everybody = facts.iter().map(|fact| fact.customer).chain(edges.iter().flat_map(|(a, b)| [*a, *b]));

@@ -42,13 +42,18 @@ pub(super) fn answer<'f>(asking: &Asking<'_, 'f>, ask: &RetentionQuery) -> Value
         let value = first.value.clone();
         counts.then_some((history, by_start.then_some(value)))
     };
-    asking.answer(&counting, outcome, |one, _| one, |all| {
-        let all: Vec<&History<'_>> = all.iter().map(|(_, history)| history).collect();
-        match ask.output {
-            RetentionOutput::Rows => rows(&calendar, ask, &all),
-            RetentionOutput::OneRow => one_row(&calendar, ask, &all),
-        }
-    })
+    asking.answer(
+        &counting,
+        outcome,
+        |one, _| one,
+        |all| {
+            let all: Vec<&History<'_>> = all.iter().map(|(_, history)| history).collect();
+            match ask.output {
+                RetentionOutput::Rows => rows(&calendar, ask, &all),
+                RetentionOutput::OneRow => one_row(&calendar, ask, &all),
+            }
+        },
+    )
 }
 
 /// The buckets of a history in which it starts.
@@ -92,7 +97,11 @@ fn rows(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'_>]) -> Valu
                 .iter()
                 .map(|history| if j == 0 { &history.starts } else { &history.returns })
                 .map(|facts| {
-                    facts.iter().filter(|fact| calendar.bucket(fact.at) == *column).filter_map(amount).collect()
+                    facts
+                        .iter()
+                        .filter(|fact| calendar.bucket(fact.at) == *column)
+                        .filter_map(amount)
+                        .collect()
                 })
                 .collect();
             let number: usize = counted
@@ -196,4 +205,3 @@ fn one_row<'f>(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'f>]) 
     }
     json!({"size": all.len(), "values": values, "complete": complete})
 }
-

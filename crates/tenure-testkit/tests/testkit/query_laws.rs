@@ -124,13 +124,16 @@ fn plain_funnel() -> impl Strategy<Value = QueryCase> {
         for step in steps.as_array_mut().unwrap() {
             step["optional"] = false.into();
         }
-        with(&case, json!({
-            "steps": steps,
-            "breakdown": null,
-            "count": "customers",
-            "output": "steps",
-            "tie_tolerance_seconds": 0,
-        }))
+        with(
+            &case,
+            json!({
+                "steps": steps,
+                "breakdown": null,
+                "count": "customers",
+                "output": "steps",
+                "tie_tolerance_seconds": 0,
+            }),
+        )
     })
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::answer::width;
 use crate::command::Talk;
 use crate::lang::fill;
 use crate::table::{Cell, Table};
@@ -95,17 +96,17 @@ fn named(value: &str, talk: Talk) -> Cell {
 
 fn funnel(query: &Value, parts: &Parts<'_>, talk: Talk) -> Drawn {
     let w = talk.words();
-    let columns = [
+    let shown = [
         ("step", w.step),
         ("event", w.event),
         ("customers", w.customers),
         ("of_entered", w.of_entered),
         ("of_previous", w.of_previous),
         ("median_seconds", w.median),
-        ("average_seconds", w.average),
+        ("pending", w.pending),
     ];
-    let mut table = broken(w.funnel, parts, &columns, talk);
-    let mut notes = Vec::new();
+    let mut table = broken(w.funnel, parts, &shown, talk);
+    let mut all = broken(w.funnel, parts, &shown, talk).with_column("average_seconds", w.average);
     let steps = list(query, "steps");
     for (value, part) in parts {
         let counts = list(part, "counts");
@@ -116,27 +117,25 @@ fn funnel(query: &Value, parts: &Parts<'_>, talk: Talk) -> Drawn {
             let step = at(steps, place);
             let optional = step.get("optional").and_then(Value::as_bool).unwrap_or(false);
             let name = if optional { format!("({})", selector(step)) } else { selector(step) };
-            let cells = vec![
+            let mut cells = vec![
                 (place + 1).into(),
                 name.into(),
                 counted.into(),
                 share(counted, entered).map_or(Cell::Empty, Cell::Filled),
                 if place == 0 { Cell::Empty } else { percent(share(counted, before)) },
                 elapsed(at(list(part, "median_seconds"), place)),
-                elapsed(at(list(part, "average_seconds"), place)),
+                // Whoever is pending entered, and is told there.
+                if place == 0 { list(part, "pending").len().into() } else { Cell::Empty },
             ];
-            push(&mut table, *value, cells, talk);
+            push(&mut table, *value, cells.clone(), talk);
+            cells.push(elapsed(at(list(part, "average_seconds"), place)));
+            push(&mut all, *value, cells, talk);
             if !optional {
                 before = counted;
             }
         }
-        let pending = list(part, "pending").len();
-        if pending > 0 {
-            let note = fill(w.pending, &[&pending]);
-            notes.push(value.map_or_else(|| note.clone(), |value| format!("{value}: {note}")));
-        }
     }
-    Drawn { tables: vec![table], list: None, notes }
+    Drawn { tables: vec![table], list: Some(all), notes: vec![w.pending_are.to_owned()] }
 }
 
 /// A selector in short: names, and how many tests there are.
@@ -232,10 +231,16 @@ fn measured(value: &Value) -> Cell {
     }
 }
 
+/// How wide a cell of a triangle is with its border, and the columns before the first one.
+const CELL: usize = 8;
+const NARROW: usize = 25;
+
 fn retention(query: &Value, parts: &Parts<'_>, talk: Talk) -> Drawn {
     let w = talk.words();
     let customers = text(query, "measure") == "customers";
+    let months = ["month", "quarter", "year"].contains(&text(query, "period"));
     let mut tables = Vec::new();
+    let mut hidden = 0;
     let long = [
         ("bucket", w.bucket),
         ("offset", w.offset),
@@ -255,6 +260,10 @@ fn retention(query: &Value, parts: &Parts<'_>, talk: Talk) -> Drawn {
         );
         let rows = list(part, "rows");
         let most = rows.iter().map(|row| list(row, "values").len()).max().unwrap_or(0);
+        // What does not fit would be broken up; the list has all of it.
+        let fitting = most.min(usize::from(width()).saturating_sub(NARROW) / CELL + 1);
+        hidden = hidden.max(most - fitting);
+        let most = fitting;
         let start = Table::new(
             title,
             &[("bucket", w.bucket), ("size", if customers { w.customers } else { w.value })],
@@ -264,7 +273,9 @@ fn retention(query: &Value, parts: &Parts<'_>, talk: Talk) -> Drawn {
         for row in rows {
             let (values, complete) = (list(row, "values"), list(row, "complete"));
             let size = values.first().map_or(0, count);
-            let mut cells = vec![text(row, "bucket").into(), measured(at(values, 0))];
+            let bucket = text(row, "bucket");
+            let shown = bucket.strip_suffix("-01").filter(|_| months).unwrap_or(bucket);
+            let mut cells = vec![Cell::Code(bucket.into(), shown.into()), measured(at(values, 0))];
             for offset in 1..most {
                 let open = complete.get(offset) != Some(&Value::Bool(true));
                 cells.push(match values.get(offset) {
@@ -302,7 +313,11 @@ fn retention(query: &Value, parts: &Parts<'_>, talk: Talk) -> Drawn {
         }
         tables.push(table);
     }
-    Drawn { tables, list: Some(all), notes: vec![w.open_cells.to_owned()] }
+    let mut notes = vec![w.open_cells.to_owned()];
+    if hidden > 0 {
+        notes.push(fill(w.more_offsets, &[&hidden]));
+    }
+    Drawn { tables, list: Some(all), notes }
 }
 
 fn one_row(query: &Value, parts: &Parts<'_>, talk: Talk) -> Drawn {
