@@ -33,6 +33,8 @@
 //! - [`store`]: the contract [`store::EventStore`], the store in memory, replay on several threads.
 //! - [`sqlite`]: one file, one log.
 //! - [`ingest`]: CSV and JSON lines to facts.
+//! - [`core::query`]: funnels, retention, movement and other questions about behaviour.
+//! - [`stats`]: models of repeat purchase and their fits, survival, calibration, metrics; numbers in, numbers out.
 //!
 //! To fold everything at once, as of any instant: [`store::replay`].
 //!
@@ -48,6 +50,8 @@
 //! | `sqlite` | yes | [`sqlite`] |
 //! | `ingest` | yes | [`ingest`] |
 //! | `postgres` | no | `postgres`: many logs in one PostgreSQL database |
+//! | `schema` | no | `core::query::Query::schema`: the JSON Schema of queries |
+//! | `tracing` | no | events of an engine, spans of a store |
 //!
 //! Features only add; none changes a result.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -55,6 +59,8 @@
 /// Facts, log, folds, projections, reports: pure.
 pub use tenure_core as core;
 pub use tenure_core::{Customer, CustomerEvent, CustomerId, Event, EventId, Money, Policy, Timestamp};
+/// Models of repeat purchase, survival, calibration, metrics.
+pub use tenure_stats as stats;
 #[cfg(feature = "ingest")]
 /// Files to facts.
 pub use tenure_ingest as ingest;
@@ -111,3 +117,8 @@ pub mod store {
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../../../docs/guides/embedding.md")]
 mod guide {}
+
+/// The same of the guide to queries.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/queries.md")]
+mod queries {}
