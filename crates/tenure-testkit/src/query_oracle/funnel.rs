@@ -70,10 +70,18 @@ impl Tried {
     /// Without the steps after the taint.
     fn dropped_off(mut self, ask: &FunnelQuery) -> Self {
         if let Some(taint) = self.taint {
-            let gone = self.times.iter().position(|at| at.is_some_and(|at| at > taint));
-            let stand = gone.unwrap_or(self.times.len());
-            self.times.iter_mut().skip(stand).for_each(|at| *at = None);
-            self.facts.iter_mut().skip(stand).for_each(|fact| *fact = None);
+            let steps = ask.steps.iter().enumerate().zip(&self.times);
+            // Without a required step there is none after it.
+            let stand = steps
+                .filter(|((_, step), at)| !step.optional && at.is_none_or(|at| at > taint))
+                .map(|((place, _), _)| place)
+                .next()
+                .unwrap_or(self.times.len());
+            for (place, at) in self.times.iter_mut().enumerate() {
+                *at = at.filter(|at| *at <= taint && place < stand);
+            }
+            let stands = self.facts.iter_mut().zip(&self.times);
+            stands.filter(|(_, at)| at.is_none()).for_each(|(fact, _)| *fact = None);
             self.depth = ask.depth_of(&self.times);
         }
         self
