@@ -72,9 +72,12 @@ impl Scale {
         Timestamp::from_micros(self.start + micros).unwrap_or(Timestamp::MAX)
     }
 
-    /// Behind every instant of a case.
-    fn late(self) -> Timestamp {
-        self.at(12 * self.distances.iter().copied().max().unwrap_or(DAY))
+    /// An instant behind all facts.
+    fn behind(self, facts: &[(Event, Timestamp)]) -> Timestamp {
+        let last = facts.iter().map(|(event, _)| event.occurred_at()).max();
+        let [_, _, distance, _] = self.distances;
+        let distance = Duration::from_micros(distance);
+        last.zip(distance).and_then(|(last, distance)| last.checked_add(distance)).unwrap_or(self.at(0))
     }
 }
 
@@ -92,11 +95,8 @@ fn scale() -> impl Strategy<Value = Scale> {
         ("America/New_York", 1_730_606_400), // as long before they go back
         ("Australia/Lord_Howe", 1_712_411_999),
     ];
-    (select(sizes.to_vec()), select(starts.to_vec())).prop_map(|((distances, periods), (zone, start))| Scale {
-        start: start * SECOND,
-        distances,
-        periods,
-        zone,
+    (select(sizes.to_vec()), select(starts.to_vec())).prop_map(|((distances, periods), (zone, start))| {
+        Scale { start: start * SECOND, distances, periods, zone }
     })
 }
 
@@ -192,21 +192,26 @@ fn facts(scale: Scale) -> impl Strategy<Value = Vec<(Event, Timestamp)>> {
         })
         .prop_shuffle()
         .prop_flat_map(move |events| {
-            let late = vec((0..4_i64, select(scale.distances.to_vec()), prop::bool::weighted(0.1)), events.len());
+            let late =
+                vec((0..4_i64, select(scale.distances.to_vec()), prop::bool::weighted(0.1)), events.len());
             (Just(events), late)
         })
         .prop_map(|(events, late)| {
             let recorded = |(event, (times, distance, lagged)): (Event, (i64, i64, bool))| {
                 let at = Timestamp::from_micros(event.occurred_at().as_micros() + times * distance);
                 let known_lag = Duration::from_micros(distance).filter(|_| lagged);
-                (event.with_context(Context { known_lag, ..Context::default() }), at.unwrap_or(Timestamp::MAX))
+                (
+                    event.with_context(Context { known_lag, ..Context::default() }),
+                    at.unwrap_or(Timestamp::MAX),
+                )
             };
             events.into_iter().zip(late).map(recorded).collect()
         })
 }
 
 fn leaf() -> impl Strategy<Value = Value> {
-    let customer = |op: &str, value: Value| json!({"property": "plan", "op": op, "value": value, "scope": "customer"});
+    let customer =
+        |op: &str, value: Value| json!({"property": "plan", "op": op, "value": value, "scope": "customer"});
     select(vec![
         json!({"property": "channel", "op": "eq", "value": "web"}),
         json!({"property": "channel", "op": "ne", "value": "web"}),
@@ -273,7 +278,8 @@ fn fields(value: Value) -> Map<String, Value> {
 fn frame(scale: Scale, bounded: bool, filtered: bool) -> impl Strategy<Value = Map<String, Value>> {
     let near = move || {
         let off = select(vec![0, 0, 0, HOUR, 1, -1]);
-        (select(scale.distances.to_vec()), 0..4_i64, off).prop_map(|(distance, times, off)| distance * times + off)
+        (select(scale.distances.to_vec()), 0..4_i64, off)
+            .prop_map(|(distance, times, off)| distance * times + off)
     };
     // Both bounds are local, at most a day off: they need only be near.
     let local = move |micros: i64| {
@@ -317,7 +323,7 @@ fn count_by(customer_and: bool) -> impl Strategy<Value = Value> {
     prop_oneof![
         6 => Just(json!("customer")),
         1 => property().prop_map(|name| json!({ "property": name })),
-        if customer_and { 1 } else { 0 } => held,
+        u32::from(customer_and) => held,
     ]
 }
 
@@ -331,10 +337,12 @@ fn breakdown(attributions: &'static [&'static str], steps: usize) -> impl Strate
         (Value::Null, "owner"),
         (Value::Null, "stage"),
     ]);
-    let by = (scope, select(attributions.to_vec()), 0..steps.max(1)).prop_map(|((property, scope), attribution, step)| {
-        let step = if attribution == "step" { json!(step) } else { Value::Null };
-        json!({"property": property, "scope": scope, "attribution": attribution, "step": step})
-    });
+    let by = (scope, select(attributions.to_vec()), 0..steps.max(1)).prop_map(
+        |((property, scope), attribution, step)| {
+            let step = if attribution == "step" { json!(step) } else { Value::Null };
+            json!({"property": property, "scope": scope, "attribution": attribution, "step": step})
+        },
+    );
     prop_oneof![3 => Just(Value::Null), 1 => by]
 }
 
@@ -359,6 +367,9 @@ fn together(kind: &str, parts: impl IntoIterator<Item = Value>) -> Map<String, V
     all.insert("kind".into(), kind.into());
     all
 }
+
+/// A step: its selector, and whether it is optional and for a first time only.
+type Written = (Map<String, Value>, (bool, bool));
 
 type Fields = BoxedStrategy<Map<String, Value>>;
 
@@ -458,7 +469,8 @@ fn retention(scale: Scale) -> Fields {
                     "breakdown": if recurring { touches } else { breakdown },
                 })
             };
-            let shared = json!({"start": start, "return": back, "min_occurrences": least, "count_by": count_by});
+            let shared =
+                json!({"start": start, "return": back, "min_occurrences": least, "count_by": count_by});
             together("retention", [own, shared, period])
         })
         .boxed()
@@ -476,7 +488,7 @@ fn funnel_of(scale: Scale, steps: usize, order: &'static str) -> impl Strategy<V
     let flags = (prop::bool::weighted(0.25), prop::bool::weighted(0.1));
     let step = (selector(), flags);
     let of_steps = vec(step, steps).prop_map(move |all| {
-        let written = |(place, (selector, (optional, first))): (usize, (Map<String, Value>, (bool, bool)))| {
+        let written = |(place, (selector, (optional, first))): (usize, Written)| {
             let mut fields = selector;
             fields.insert("optional".into(), (optional && place > 0 && !unordered).into());
             fields.insert("first_time_only".into(), first.into());
@@ -503,35 +515,45 @@ fn funnel_of(scale: Scale, steps: usize, order: &'static str) -> impl Strategy<V
     let output = select(vec!["steps", "steps", "steps", "time_to_convert", "trend"]);
     let counting = (count_by(true), prop::bool::weighted(0.15), breakdown(ALL, steps), output);
     let histogram = (ends(), 0..4_usize);
-    (of_steps, exclusions, effect, (window(scale), tolerance), choices, counting, histogram, period(scale)).prop_map(
-        move |(of_steps, exclusions, effect, (window, tolerance), choices, counting, histogram, period)| {
-            let (later, first, events, explain) = choices;
-            let (count_by, attempts, breakdown, output) = counting;
-            let ((from, to), bins) = histogram;
-            let output = if steps == 1 && output == "time_to_convert" { "steps" } else { output };
-            let (from, to) = if from == to { (0, steps - 1) } else { (from, to) };
-            let own = json!({
-                "steps": of_steps,
-                "order": order,
-                "window_seconds": window,
-                "ties": if later { "strictly_later" } else { "step_order" },
-                "tie_tolerance_seconds": if order == "ordered" && !later { tolerance } else { 0 },
-                "entry": if first && !unordered { "first_entry" } else { "any_entry" },
-                "exclusions": if steps == 1 { Vec::new() } else { exclusions },
-                "exclusion_effect": if effect == "reset" && !unordered { "drop_off" } else { effect },
-                "breakdown": breakdown,
-                "count_by": count_by,
-                "count": if attempts { "attempts" } else { "customers" },
-                "range": if events { "events" } else { "entry" },
-                "output": if attempts { "steps" } else { output },
-                "from_step": from,
-                "to_step": to,
-                "bins": bins,
-                "explain": explain && !attempts && output != "trend",
-            });
-            together("funnel", [own, period])
-        },
-    )
+    (of_steps, exclusions, effect, (window(scale), tolerance), choices, counting, histogram, period(scale))
+        .prop_map(
+            move |(
+                of_steps,
+                exclusions,
+                effect,
+                (window, tolerance),
+                choices,
+                counting,
+                histogram,
+                period,
+            )| {
+                let (later, first, events, explain) = choices;
+                let (count_by, attempts, breakdown, output) = counting;
+                let ((from, to), bins) = histogram;
+                let output = if steps == 1 && output == "time_to_convert" { "steps" } else { output };
+                let (from, to) = if from == to { (0, steps - 1) } else { (from, to) };
+                let own = json!({
+                    "steps": of_steps,
+                    "order": order,
+                    "window_seconds": window,
+                    "ties": if later { "strictly_later" } else { "step_order" },
+                    "tie_tolerance_seconds": if order == "ordered" && !later { tolerance } else { 0 },
+                    "entry": if first && !unordered { "first_entry" } else { "any_entry" },
+                    "exclusions": if steps == 1 { Vec::new() } else { exclusions },
+                    "exclusion_effect": if effect == "reset" && !unordered { "drop_off" } else { effect },
+                    "breakdown": breakdown,
+                    "count_by": count_by,
+                    "count": if attempts { "attempts" } else { "customers" },
+                    "range": if events { "events" } else { "entry" },
+                    "output": if attempts { "steps" } else { output },
+                    "from_step": from,
+                    "to_step": to,
+                    "bins": bins,
+                    "explain": explain && !attempts && output != "trend",
+                });
+                together("funnel", [own, period])
+            },
+        )
 }
 
 /// A log and a question of one kind about it, with every option of the kind.
@@ -549,12 +571,15 @@ pub fn query_case(kind: &'static str) -> impl Strategy<Value = QueryCase> {
             _ => repurchase(scale),
         };
         let frame = frame(scale, kind == "stickiness", true);
-        (facts(scale), own, frame, stage_policy()).prop_filter_map("a query", move |(facts, own, frame, stages)| {
-            let mut all = own;
-            all.extend(frame);
-            let query = Query::parse(&Value::from(all).to_string()).ok()?;
-            let as_of = query.frame.as_of.unwrap_or_else(|| scale.late());
-            Some(QueryCase { facts, query, stages, as_of })
-        })
+        (facts(scale), own, frame, stage_policy()).prop_filter_map(
+            "a query",
+            move |(facts, own, frame, stages)| {
+                let mut all = own;
+                all.extend(frame);
+                let query = Query::parse(&Value::from(all).to_string()).ok()?;
+                let as_of = query.frame.as_of.unwrap_or_else(|| scale.behind(&facts));
+                Some(QueryCase { facts, query, stages, as_of })
+            },
+        )
     })
 }

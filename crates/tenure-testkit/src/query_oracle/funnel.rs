@@ -211,7 +211,7 @@ fn followed(
     let all: Vec<Tried> = entries
         .map(|entry| match ask.order {
             StepOrder::Unordered => Window { ask, facts: &looked, entry }.tried(),
-            StepOrder::Ordered | StepOrder::Strict => Entry { ask, facts: &looked, entry }.tried(),
+            StepOrder::Ordered | StepOrder::Strict => Entry { ask, facts: &looked, place: entry }.tried(),
         })
         .collect();
 
@@ -237,8 +237,7 @@ fn followed(
     let waits = |tried: &Tried| {
         tried.taint.is_none() && tried.ended.is_none() && ask.window_end(tried.at()) > as_of && more_may_come
     };
-    let pending =
-        ask.order != StepOrder::Unordered && best.depth < ask.required() && all.iter().any(waits);
+    let pending = ask.order != StepOrder::Unordered && best.depth < ask.required() && all.iter().any(waits);
 
     let mut trend: BTreeMap<Bucket, bool> = BTreeMap::new();
     for tried in &all {
@@ -334,11 +333,11 @@ fn time_to_convert(ask: &FunnelQuery, all: &[(String, Outcome)]) -> Value {
 
 fn histogram(sorted: &[i64], bins: usize) -> Value {
     let (Some(least), Some(most)) = (sorted.first(), sorted.last()) else { return json!([]) };
-    let by_count = || (1..).find(|n| n * n * n >= sorted.len()).unwrap_or(1);
+    let by_count = || (1..=sorted.len()).find(|n| n * n * n >= sorted.len()).unwrap_or(1);
     let bins = if bins == 0 { by_count() } else { bins };
     let count = i64::try_from(bins).unwrap_or(i64::MAX);
-    let width = (1..).map(|seconds| seconds * 1_000_000).find(|width| width * count >= most - least);
-    let width = width.unwrap_or(1_000_000);
+    let over = count.saturating_mul(1_000_000);
+    let width = ((most - least + over - 1) / over).max(1) * 1_000_000;
     let bin = |number: i64| {
         let edge = least + number * width;
         let inside = |time: &&i64| **time >= edge && (**time < edge + width || number == count - 1);

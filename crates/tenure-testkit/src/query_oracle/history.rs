@@ -65,7 +65,9 @@ impl<'f> Asking<'_, 'f> {
         let so_far = || person.facts.iter().filter(|fact| fact.occurred_at <= at);
         match by.scope {
             BreakdownScope::Fact => property_of(fact, property),
-            BreakdownScope::Customer => profile(&person.facts, at).get(property).map(word).unwrap_or_default(),
+            BreakdownScope::Customer => {
+                profile(&person.facts, at).get(property).map(word).unwrap_or_default()
+            }
             BreakdownScope::Tag => {
                 let about = so_far().filter(|fact| fact.subject == Some(property));
                 let on = about
@@ -109,8 +111,7 @@ impl<'f> Asking<'_, 'f> {
         let mut by_value: BTreeMap<String, Vec<(String, O)>> = BTreeMap::new();
         for (name, facts) in self.histories(counting) {
             let touch = self.touch(counting, &facts);
-            let all_events =
-                counting.breakdown.is_some_and(|by| by.attribution == Attribution::AllEvents);
+            let all_events = counting.breakdown.is_some_and(|by| by.attribution == Attribution::AllEvents);
             let part = |fact: &Fact<'f>| {
                 let key = match counting.count_by {
                     CountBy::CustomerAnd(name) => property_of(&fact.view, name),
@@ -152,9 +153,8 @@ impl<'f> Asking<'_, 'f> {
         for person in self.persons {
             for fact in self.facts_of(person, counting.breakdown) {
                 let name = match counting.count_by {
-                    CountBy::Customer => person.name.clone(),
                     CountBy::CustomerAnd(key) if property_of(&fact.view, key).is_empty() => continue,
-                    CountBy::CustomerAnd(_) => person.name.clone(),
+                    CountBy::Customer | CountBy::CustomerAnd(_) => person.name.clone(),
                     CountBy::Property(key) => property_of(&fact.view, key),
                 };
                 if !name.is_empty() {

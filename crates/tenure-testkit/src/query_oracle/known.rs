@@ -45,11 +45,8 @@ pub(super) fn persons<'a>(log: &[RecordedView<'a>], frame: &Frame) -> Vec<Person
             edges.push((fact.event.customer, other.id()));
         }
     }
-    let facts: Vec<EventView<'a>> = known
-        .iter()
-        .map(|fact| fact.event)
-        .filter(|fact| !fact.kind.corrects() && stands(fact))
-        .collect();
+    let facts: Vec<EventView<'a>> =
+        known.iter().map(|fact| fact.event).filter(|fact| !fact.kind.corrects() && stands(fact)).collect();
 
     // Everybody is alone, until a merge says otherwise; again and again, until none says anything new.
     let everybody = facts.iter().map(|fact| fact.customer).chain(edges.iter().flat_map(|(a, b)| [*a, *b]));
@@ -61,11 +58,11 @@ pub(super) fn persons<'a>(log: &[RecordedView<'a>], frame: &Frame) -> Vec<Person
         others.push(joined.into_iter().flatten().collect());
         groups = others;
     }
-    let named: BTreeSet<CustomerId> = edges.iter().map(|(_, other)| *other).collect();
+    let subjects: BTreeSet<CustomerId> = edges.iter().map(|(_, other)| *other).collect();
     let mut persons: Vec<Person<'a>> = groups
         .into_iter()
         .filter_map(|group| {
-            let shown = group.iter().find(|one| !named.contains(one)).or_else(|| group.first())?;
+            let shown = group.iter().find(|one| !subjects.contains(one)).or_else(|| group.first())?;
             let name = names.get(shown).cloned().unwrap_or_else(|| shown.to_string());
             let mut facts: Vec<_> =
                 facts.iter().filter(|fact| group.contains(&fact.customer)).copied().collect();

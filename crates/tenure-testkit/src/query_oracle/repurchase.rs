@@ -67,8 +67,7 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &RepurchaseQuery) -> Value {
 
 /// The smallest value that at least so many percent do not exceed.
 pub(super) fn nearest_rank(values: &[i64], percent: usize) -> Option<i64> {
-    let enough = |value: &i64| {
-        values.iter().filter(|other| *other <= value).count() * 100 >= percent * values.len()
-    };
+    let enough =
+        |value: &i64| values.iter().filter(|other| *other <= value).count() * 100 >= percent * values.len();
     values.iter().copied().filter(enough).min()
 }

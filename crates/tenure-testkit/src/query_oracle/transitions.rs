@@ -83,12 +83,8 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &TransitionsQuery) -> Value {
             "p90_seconds": nearest_rank(completed, 90).map(seconds),
         })
     };
-    let cell = |((from, to), customers): (&(Option<String>, String), &usize)| {
-        json!({"from": from, "to": to, "customers": customers})
-    };
-    let flow = |((bucket, from, to), changes): (&(String, Option<String>, String), &usize)| {
-        json!({"bucket": bucket, "from": from, "to": to, "changes": changes})
-    };
+    let cell = |((from, to), customers): (&(Option<String>, String), &usize)| json!({"from": from, "to": to, "customers": customers});
+    let flow = |((bucket, from, to), changes): (&(String, Option<String>, String), &usize)| json!({"bucket": bucket, "from": from, "to": to, "changes": changes});
     json!({
         "matrix": matrix.iter().map(cell).collect::<Vec<_>>(),
         "flows": flows.iter().map(flow).collect::<Vec<_>>(),

@@ -15,7 +15,8 @@ impl Window<'_, '_> {
     pub fn tried(&self) -> Tried {
         let Some(entry) = self.facts.get(self.entry) else { return Tried::default() };
         // Attempts end at a taint.
-        let resets = self.ask.exclusion_effect == ExclusionEffect::Reset && self.ask.count == Count::Customers;
+        let resets =
+            self.ask.exclusion_effect == ExclusionEffect::Reset && self.ask.count == Count::Customers;
         let mut lost = entry.fact.at - 1;
         let (done, taint) = loop {
             let done = self.done(lost);
@@ -79,8 +80,12 @@ fn most(step: usize, steps: usize, facts: &[&Looked<'_>]) -> usize {
     let mut best = most(step + 1, steps, facts);
     for (place, fact) in facts.iter().enumerate() {
         if fact.met.get(step) == Some(&true) {
-            let others: Vec<&Looked<'_>> =
-                facts.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, fact)| *fact).collect();
+            let others: Vec<&Looked<'_>> = facts
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != place)
+                .map(|(_, fact)| *fact)
+                .collect();
             best = best.max(1 + most(step + 1, steps, &others));
         }
     }

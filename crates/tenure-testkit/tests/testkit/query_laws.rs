@@ -3,7 +3,7 @@
 //! ```console
 //! $ TENURE_QUERY_CASES=10000 cargo test --release -p tenure-testkit --test testkit query_laws
 //! ```
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,6 +34,7 @@ fn answer(case: &QueryCase) -> Value {
 }
 
 /// The same case with some fields of its query written anew.
+#[expect(clippy::needless_pass_by_value, reason = "they are written where they are used")]
 fn with(case: &QueryCase, fields: Value) -> QueryCase {
     let mut all = case.query.to_json();
     all.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap());
@@ -124,13 +125,16 @@ fn plain_funnel() -> impl Strategy<Value = QueryCase> {
         for step in steps.as_array_mut().unwrap() {
             step["optional"] = false.into();
         }
-        with(&case, json!({
-            "steps": steps,
-            "breakdown": null,
-            "count": "customers",
-            "output": "steps",
-            "tie_tolerance_seconds": 0,
-        }))
+        with(
+            &case,
+            json!({
+                "steps": steps,
+                "breakdown": null,
+                "count": "customers",
+                "output": "steps",
+                "tie_tolerance_seconds": 0,
+            }),
+        )
     })
 }
 

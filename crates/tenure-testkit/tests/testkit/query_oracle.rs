@@ -51,9 +51,9 @@ pub(crate) use with_asked;
 /// What the engine answers.
 pub fn engine(query: &Query, log: &Log, stages: &StagePolicy, as_of: Timestamp) -> Result<Value, QueryError> {
     with_asked!(query, stages, as_of, asked => {
-        let states = States::of_log(&asked, query.frame.cut(), log);
+        let followed = States::of_log(&asked, query.frame.cut(), log);
         let report = asked.report(as_of);
-        serde_json::to_value(report.finish(add_all(&report, &states, as_of))).unwrap()
+        serde_json::to_value(report.finish(add_all(&report, &followed, as_of))).unwrap()
     })
 }
 
