@@ -194,7 +194,7 @@ impl Walk<'_, '_, '_> {
             return;
         }
         self.reached.insert(chain.clone());
-        let entry = self.place;
+        let entry = self.entry;
         let any_order = entry.ask.ties == Ties::StepOrder;
         // In the instant of the entry the others may all have come before it.
         if rest.is_empty() || (any_order && self.at == entry.at(entry.place)) {
