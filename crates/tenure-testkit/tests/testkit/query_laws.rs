@@ -196,7 +196,7 @@ fn survives_being_kept<P: Projection>(projection: &P, case: &QueryCase, cut: Ind
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn steps_never_rise(case in plain_funnel()) {

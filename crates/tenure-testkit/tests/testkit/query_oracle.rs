@@ -115,32 +115,32 @@ fn compare(kind: &'static str, few: u32) {
 
 #[test]
 fn funnels_are_by_the_book() {
-    compare("funnel", 500);
+    compare("funnel", 300);
 }
 
 #[test]
 fn lifecycle_is_by_the_book() {
-    compare("lifecycle", 500);
+    compare("lifecycle", 300);
 }
 
 #[test]
 fn stickiness_is_by_the_book() {
-    compare("stickiness", 500);
+    compare("stickiness", 300);
 }
 
 #[test]
 fn repurchase_is_by_the_book() {
-    compare("repurchase", 500);
+    compare("repurchase", 300);
 }
 
 #[test]
 fn retention_is_by_the_book() {
-    compare("retention", 500);
+    compare("retention", 300);
 }
 
 #[test]
 fn paths_are_by_the_book() {
-    compare("paths", 500);
+    compare("paths", 300);
 }
 
 #[test]
