@@ -3,6 +3,7 @@
 //! ```console
 //! $ TENURE_QUERY_CASES=10000 cargo test --release -p tenure-testkit --test testkit query_laws
 //! ```
+#![expect(clippy::default_trait_access, reason = "one law for the sums of every kind")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use proptest::collection::vec;

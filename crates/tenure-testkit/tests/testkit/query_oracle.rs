@@ -3,7 +3,7 @@
 //! ```console
 //! $ TENURE_QUERY_CASES=20000 cargo test --release -p tenure-testkit --test testkit query_oracle
 //! ```
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
 
