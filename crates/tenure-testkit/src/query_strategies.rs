@@ -72,9 +72,12 @@ impl Scale {
         Timestamp::from_micros(self.start + micros).unwrap_or(Timestamp::MAX)
     }
 
-    /// Behind every instant of a case.
-    fn late(self) -> Timestamp {
-        self.at(12 * self.distances.iter().copied().max().unwrap_or(DAY))
+    /// An instant behind all facts.
+    fn behind(self, facts: &[(Event, Timestamp)]) -> Timestamp {
+        let last = facts.iter().map(|(event, _)| event.occurred_at()).max();
+        let [_, _, distance, _] = self.distances;
+        let distance = Duration::from_micros(distance);
+        last.zip(distance).and_then(|(last, distance)| last.checked_add(distance)).unwrap_or(self.at(0))
     }
 }
 
@@ -320,7 +323,7 @@ fn count_by(customer_and: bool) -> impl Strategy<Value = Value> {
     prop_oneof![
         6 => Just(json!("customer")),
         1 => property().prop_map(|name| json!({ "property": name })),
-        if customer_and { 1 } else { 0 } => held,
+        u32::from(customer_and) => held,
     ]
 }
 
@@ -364,6 +367,9 @@ fn together(kind: &str, parts: impl IntoIterator<Item = Value>) -> Map<String, V
     all.insert("kind".into(), kind.into());
     all
 }
+
+/// A step: its selector, and whether it is optional and for a first time only.
+type Written = (Map<String, Value>, (bool, bool));
 
 type Fields = BoxedStrategy<Map<String, Value>>;
 
@@ -482,13 +488,12 @@ fn funnel_of(scale: Scale, steps: usize, order: &'static str) -> impl Strategy<V
     let flags = (prop::bool::weighted(0.25), prop::bool::weighted(0.1));
     let step = (selector(), flags);
     let of_steps = vec(step, steps).prop_map(move |all| {
-        let written =
-            |(place, (selector, (optional, first))): (usize, (Map<String, Value>, (bool, bool)))| {
-                let mut fields = selector;
-                fields.insert("optional".into(), (optional && place > 0 && !unordered).into());
-                fields.insert("first_time_only".into(), first.into());
-                Value::from(fields)
-            };
+        let written = |(place, (selector, (optional, first))): (usize, Written)| {
+            let mut fields = selector;
+            fields.insert("optional".into(), (optional && place > 0 && !unordered).into());
+            fields.insert("first_time_only".into(), first.into());
+            Value::from(fields)
+        };
         all.into_iter().enumerate().map(written).collect::<Vec<_>>()
     });
     let ends = move || (0..steps, 0..steps).prop_map(|(a, b)| (a.min(b), a.max(b)));
@@ -524,6 +529,9 @@ fn funnel_of(scale: Scale, steps: usize, order: &'static str) -> impl Strategy<V
             )| {
                 let (later, first, events, explain) = choices;
                 let (count_by, attempts, breakdown, output) = counting;
+                // Not settled: whose step gives the value of attempts, and what follows an attempt that ends as it begins.
+                let by_step = breakdown.get("attribution").is_some_and(|by| by == "step");
+                let attempts = attempts && !by_step && !(order == "strict" && later);
                 let ((from, to), bins) = histogram;
                 let output = if steps == 1 && output == "time_to_convert" { "steps" } else { output };
                 let (from, to) = if from == to { (0, steps - 1) } else { (from, to) };
@@ -572,7 +580,7 @@ pub fn query_case(kind: &'static str) -> impl Strategy<Value = QueryCase> {
                 let mut all = own;
                 all.extend(frame);
                 let query = Query::parse(&Value::from(all).to_string()).ok()?;
-                let as_of = query.frame.as_of.unwrap_or_else(|| scale.late());
+                let as_of = query.frame.as_of.unwrap_or_else(|| scale.behind(&facts));
                 Some(QueryCase { facts, query, stages, as_of })
             },
         )

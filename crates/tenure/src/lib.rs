@@ -59,8 +59,6 @@
 /// Facts, log, folds, projections, reports: pure.
 pub use tenure_core as core;
 pub use tenure_core::{Customer, CustomerEvent, CustomerId, Event, EventId, Money, Policy, Timestamp};
-/// Models of repeat purchase, survival, calibration, metrics.
-pub use tenure_stats as stats;
 #[cfg(feature = "ingest")]
 /// Files to facts.
 pub use tenure_ingest as ingest;
@@ -70,6 +68,8 @@ pub use tenure_postgres as postgres;
 #[cfg(feature = "sqlite")]
 /// One file, one log.
 pub use tenure_sqlite as sqlite;
+/// Models of repeat purchase, survival, calibration, metrics.
+pub use tenure_stats as stats;
 
 pub use tenure_store::{
     Advanced, Change, ChangeCause, Checkpoint, CustomerView, Engine, EngineError, Notice, Recorded,

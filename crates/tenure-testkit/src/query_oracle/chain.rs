@@ -14,7 +14,7 @@ type Chain = Vec<Option<usize>>;
 pub(super) struct Entry<'a, 'f> {
     pub ask: &'a FunnelQuery,
     pub facts: &'a [Looked<'f>],
-    pub entry: usize,
+    pub place: usize,
 }
 
 impl Entry<'_, '_> {
@@ -23,12 +23,12 @@ impl Entry<'_, '_> {
             self.strict()
         } else {
             let mut chains = Vec::new();
-            self.extend(&vec![Some(self.entry)], &mut chains);
+            self.extend(&vec![Some(self.place)], &mut chains);
             (chains, None)
         };
         chains.sort_by_cached_key(|chain| self.rank(chain));
         let best = chains.into_iter().next().unwrap_or_default();
-        Tried { ended, taint: self.taint(&best), ..Tried::of(self.facts, self.entry, self.ask, &best) }
+        Tried { ended, taint: self.taint(&best), ..Tried::of(self.facts, self.place, self.ask, &best) }
     }
 
     fn at(&self, fact: usize) -> i64 {
@@ -44,7 +44,7 @@ impl Entry<'_, '_> {
     }
 
     fn window_end(&self) -> i64 {
-        self.ask.window_end(self.at(self.entry))
+        self.ask.window_end(self.at(self.place))
     }
 
     /// Whether a fact may follow another one.
@@ -71,7 +71,7 @@ impl Entry<'_, '_> {
             without.resize(self.ask.steps.len(), None);
             all.push(without);
         }
-        let before = chain.iter().rev().flatten().next().copied().unwrap_or(self.entry);
+        let before = chain.iter().rev().flatten().next().copied().unwrap_or(self.place);
         for fact in 0..self.facts.len() {
             let fits = self.meets(fact, step)
                 && !chain.contains(&Some(fact))
@@ -119,17 +119,17 @@ impl Entry<'_, '_> {
 
     /// All chains that a strict walk reaches, and the instant at which it ended, if anything else did that.
     fn strict(&self) -> (Vec<Chain>, Option<i64>) {
-        let entered = self.at(self.entry);
+        let entered = self.at(self.place);
         let instants: BTreeSet<i64> =
             self.facts.iter().map(|fact| fact.fact.at).filter(|at| *at >= entered).collect();
         let mut reached = BTreeSet::new();
-        let mut alive = BTreeSet::from([vec![Some(self.entry)]]);
+        let mut alive = BTreeSet::from([vec![Some(self.place)]]);
         let mut ended = None;
         for at in instants.into_iter().filter(|at| *at <= self.window_end()) {
             let here: Vec<usize> = (0..self.facts.len())
-                .filter(|fact| self.at(*fact) == at && *fact != self.entry)
+                .filter(|fact| self.at(*fact) == at && *fact != self.place)
                 // In the order of time alone, what comes before the entry is not looked at.
-                .filter(|fact| self.ask.ties == Ties::StepOrder || at != entered || *fact > self.entry)
+                .filter(|fact| self.ask.ties == Ties::StepOrder || at != entered || *fact > self.place)
                 .collect();
             let mut walk = Walk {
                 entry: self,
@@ -157,7 +157,7 @@ impl Entry<'_, '_> {
 
     /// What becomes of a strict chain with the next fact.
     fn strict_next(&self, chain: &Chain, fact: usize) -> Vec<Chain> {
-        let before = chain.last().copied().flatten().unwrap_or(self.entry);
+        let before = chain.last().copied().flatten().unwrap_or(self.place);
         let later = self.ask.ties == Ties::StepOrder || self.at(fact) > self.at(before);
         let mut next = Vec::new();
         for step in chain.len()..self.ask.steps.len() {
@@ -197,7 +197,7 @@ impl Walk<'_, '_, '_> {
         let entry = self.entry;
         let any_order = entry.ask.ties == Ties::StepOrder;
         // In the instant of the entry the others may all have come before it.
-        if rest.is_empty() || (any_order && self.at == entry.at(entry.entry)) {
+        if rest.is_empty() || (any_order && self.at == entry.at(entry.place)) {
             self.after.insert(chain.clone());
         }
         for (place, fact) in rest.iter().enumerate().take(if any_order { rest.len() } else { 1 }) {

@@ -70,10 +70,18 @@ impl Tried {
     /// Without the steps after the taint.
     fn dropped_off(mut self, ask: &FunnelQuery) -> Self {
         if let Some(taint) = self.taint {
-            let gone = self.times.iter().position(|at| at.is_some_and(|at| at > taint));
-            let stand = gone.unwrap_or(self.times.len());
-            self.times.iter_mut().skip(stand).for_each(|at| *at = None);
-            self.facts.iter_mut().skip(stand).for_each(|fact| *fact = None);
+            let steps = ask.steps.iter().enumerate().zip(&self.times);
+            // Without a required step there is none after it.
+            let stand = steps
+                .filter(|((_, step), at)| !step.optional && at.is_none_or(|at| at > taint))
+                .map(|((place, _), _)| place)
+                .next()
+                .unwrap_or(self.times.len());
+            for (place, at) in self.times.iter_mut().enumerate() {
+                *at = at.filter(|at| *at <= taint && place < stand);
+            }
+            let stands = self.facts.iter_mut().zip(&self.times);
+            stands.filter(|(_, at)| at.is_none()).for_each(|(fact, _)| *fact = None);
             self.depth = ask.depth_of(&self.times);
         }
         self
@@ -203,7 +211,7 @@ fn followed(
     let all: Vec<Tried> = entries
         .map(|entry| match ask.order {
             StepOrder::Unordered => Window { ask, facts: &looked, entry }.tried(),
-            StepOrder::Ordered | StepOrder::Strict => Entry { ask, facts: &looked, entry }.tried(),
+            StepOrder::Ordered | StepOrder::Strict => Entry { ask, facts: &looked, place: entry }.tried(),
         })
         .collect();
 
@@ -325,11 +333,11 @@ fn time_to_convert(ask: &FunnelQuery, all: &[(String, Outcome)]) -> Value {
 
 fn histogram(sorted: &[i64], bins: usize) -> Value {
     let (Some(least), Some(most)) = (sorted.first(), sorted.last()) else { return json!([]) };
-    let by_count = || (1..).find(|n| n * n * n >= sorted.len()).unwrap_or(1);
+    let by_count = || (1..=sorted.len()).find(|n| n * n * n >= sorted.len()).unwrap_or(1);
     let bins = if bins == 0 { by_count() } else { bins };
     let count = i64::try_from(bins).unwrap_or(i64::MAX);
-    let width = (1..).map(|seconds| seconds * 1_000_000).find(|width| width * count >= most - least);
-    let width = width.unwrap_or(1_000_000);
+    let over = count.saturating_mul(1_000_000);
+    let width = ((most - least + over - 1) / over).max(1) * 1_000_000;
     let bin = |number: i64| {
         let edge = least + number * width;
         let inside = |time: &&i64| **time >= edge && (**time < edge + width || number == count - 1);

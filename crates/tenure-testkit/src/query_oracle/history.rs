@@ -153,9 +153,8 @@ impl<'f> Asking<'_, 'f> {
         for person in self.persons {
             for fact in self.facts_of(person, counting.breakdown) {
                 let name = match counting.count_by {
-                    CountBy::Customer => person.name.clone(),
                     CountBy::CustomerAnd(key) if property_of(&fact.view, key).is_empty() => continue,
-                    CountBy::CustomerAnd(_) => person.name.clone(),
+                    CountBy::Customer | CountBy::CustomerAnd(_) => person.name.clone(),
                     CountBy::Property(key) => property_of(&fact.view, key),
                 };
                 if !name.is_empty() {

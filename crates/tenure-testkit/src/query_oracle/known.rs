@@ -58,11 +58,11 @@ pub(super) fn persons<'a>(log: &[RecordedView<'a>], frame: &Frame) -> Vec<Person
         others.push(joined.into_iter().flatten().collect());
         groups = others;
     }
-    let named: BTreeSet<CustomerId> = edges.iter().map(|(_, other)| *other).collect();
+    let subjects: BTreeSet<CustomerId> = edges.iter().map(|(_, other)| *other).collect();
     let mut persons: Vec<Person<'a>> = groups
         .into_iter()
         .filter_map(|group| {
-            let shown = group.iter().find(|one| !named.contains(one)).or_else(|| group.first())?;
+            let shown = group.iter().find(|one| !subjects.contains(one)).or_else(|| group.first())?;
             let name = names.get(shown).cloned().unwrap_or_else(|| shown.to_string());
             let mut facts: Vec<_> =
                 facts.iter().filter(|fact| group.contains(&fact.customer)).copied().collect();

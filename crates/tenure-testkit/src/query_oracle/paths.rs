@@ -42,15 +42,15 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &PathsQuery) -> Value {
 fn path(ask: &PathsQuery, facts: &[Fact<'_>], anchor: &Fact<'_>) -> Path {
     let window = i64::try_from(ask.window_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let after = ask.direction == PathDirection::After;
-    let mut beyond: Vec<&Fact<'_>> = facts
-        .iter()
-        .filter(|fact| match after {
-            true => fact.view.key() > anchor.view.key(),
-            false => fact.view.key() < anchor.view.key(),
-        })
-        .filter(|fact| (fact.at - anchor.at).abs() <= window)
-        .filter(|fact| fact.view.kind.by() == By::Customer && passes(&ask.filter, fact))
-        .collect();
+    let mut beyond: Vec<&Fact<'_>> =
+        facts
+            .iter()
+            .filter(|fact| {
+                if after { fact.view.key() > anchor.view.key() } else { fact.view.key() < anchor.view.key() }
+            })
+            .filter(|fact| (fact.at - anchor.at).abs() <= window)
+            .filter(|fact| fact.view.kind.by() == By::Customer && passes(&ask.filter, fact))
+            .collect();
     if !after {
         beyond.reverse();
     }
@@ -70,7 +70,7 @@ fn told(ask: &PathsQuery, found: &[Found]) -> Value {
     let (shown, hidden): (Vec<&Path>, Vec<&Path>) =
         distinct.iter().copied().partition(|path| share(path) >= ask.min_share);
     let mut shown = shown;
-    shown.sort_by_key(|path| (core::cmp::Reverse(count(path)), path.to_vec()));
+    shown.sort_by_key(|path| (core::cmp::Reverse(count(path)), (*path).clone()));
     let sequence = |path: &&Path| json!({"path": path, "count": count(path), "share": share(path)});
     let compare = ask.compare.as_ref().map(|_| {
         let [a, b] = [0, 1].map(|group| compared(found, group));
@@ -99,18 +99,18 @@ fn told(ask: &PathsQuery, found: &[Found]) -> Value {
             "sequences": hidden.len(),
             "count": hidden.iter().map(|path| count(path)).sum::<usize>(),
         },
-        "tree": tree(root, &paths.iter().map(|path| path.as_slice()).collect::<Vec<_>>()),
+        "tree": tree(&root, &paths.iter().map(|path| path.as_slice()).collect::<Vec<_>>()),
         "compare": compare,
     })
 }
 
-fn compared<'p>(found: &'p [Found], group: usize) -> Vec<&'p Path> {
+fn compared(found: &[Found], group: usize) -> Vec<&Path> {
     let within = |(_, groups): &&Found| groups.get(group).copied().unwrap_or_default();
     found.iter().filter(within).map(|(path, _)| path).collect()
 }
 
 /// Paths by their first name, each with what follows it.
-fn tree(name: Value, paths: &[&[String]]) -> Value {
+fn tree(name: &Value, paths: &[&[String]]) -> Value {
     let mut children: BTreeMap<&String, Vec<&[String]>> = BTreeMap::new();
     for path in paths {
         if let [first, rest @ ..] = path {
@@ -120,6 +120,6 @@ fn tree(name: Value, paths: &[&[String]]) -> Value {
     let mut children: Vec<_> = children.into_iter().collect();
     children.sort_by_key(|(name, paths)| (core::cmp::Reverse(paths.len()), (*name).clone()));
     let children: Vec<_> =
-        children.into_iter().map(|(name, paths)| tree(name.clone().into(), &paths)).collect();
+        children.into_iter().map(|(name, paths)| tree(&name.clone().into(), &paths)).collect();
     json!({"name": name, "count": paths.len(), "children": children})
 }

@@ -14,10 +14,10 @@ use super::history::{Asking, Counting, Fact, meets};
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
-/// One history: its start facts and its return facts.
+/// One history: its start facts and its return facts, each with its bucket.
 struct History<'f> {
-    starts: Vec<Fact<'f>>,
-    returns: Vec<Fact<'f>>,
+    starts: Vec<(Bucket, Fact<'f>)>,
+    returns: Vec<(Bucket, Fact<'f>)>,
 }
 
 pub(super) fn answer<'f>(asking: &Asking<'_, 'f>, ask: &RetentionQuery) -> Value {
@@ -30,14 +30,17 @@ pub(super) fn answer<'f>(asking: &Asking<'_, 'f>, ask: &RetentionQuery) -> Value
     // Where everybody starts once, the value is that of the start.
     let by_start = ask.output == RetentionOutput::OneRow || ask.mode == RetentionMode::FirstTime;
     let outcome = |facts: &[Fact<'f>]| {
-        let those = |selector| facts.iter().filter(move |fact| meets(selector, fact)).cloned();
+        let those = |selector| {
+            let those = facts.iter().filter(move |fact| meets(selector, fact));
+            those.map(|fact| (calendar.bucket(fact.at), fact.clone()))
+        };
         let history =
             History { starts: those(&ask.start).collect(), returns: those(&ask.returning).collect() };
-        let first = history.starts.first()?;
+        let (bucket, first) = history.starts.first()?;
         let counts = if by_start {
-            calendar.holds(calendar.bucket(first.at))
+            calendar.holds(*bucket)
         } else {
-            history.starts.iter().any(|start| calendar.holds(calendar.bucket(start.at)))
+            history.starts.iter().any(|(bucket, _)| calendar.holds(*bucket))
         };
         let value = first.value.clone();
         counts.then_some((history, by_start.then_some(value)))
@@ -58,7 +61,7 @@ pub(super) fn answer<'f>(asking: &Asking<'_, 'f>, ask: &RetentionQuery) -> Value
 
 /// The buckets of a history in which it starts.
 fn starts(calendar: &Calendar, ask: &RetentionQuery, history: &History<'_>) -> BTreeSet<Bucket> {
-    let buckets = history.starts.iter().map(|start| calendar.bucket(start.at));
+    let buckets = history.starts.iter().map(|(bucket, _)| *bucket);
     let buckets: BTreeSet<_> = match ask.mode {
         RetentionMode::FirstTime => buckets.take(1).collect(),
         RetentionMode::Recurring => buckets.collect(),
@@ -83,8 +86,8 @@ fn rows(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'_>]) -> Valu
         let mut values = Vec::new();
         let mut complete = Vec::new();
         for (j, column) in later.iter().enumerate() {
-            let in_bucket = |facts: &[Fact<'_>], of: &Bucket| {
-                facts.iter().filter(|fact| calendar.bucket(fact.at) == *of).count()
+            let in_bucket = |facts: &[(Bucket, Fact<'_>)], of: &Bucket| {
+                facts.iter().filter(|(bucket, _)| bucket == of).count()
             };
             let came = |history: &&History<'_>| {
                 let until = if ask.return_rule == ReturnRule::On { j + 1 } else { later.len() };
@@ -99,8 +102,8 @@ fn rows(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'_>]) -> Valu
                 .map(|facts| {
                     facts
                         .iter()
-                        .filter(|fact| calendar.bucket(fact.at) == *column)
-                        .filter_map(amount)
+                        .filter(|(bucket, _)| bucket == column)
+                        .filter_map(|(_, fact)| amount(fact))
                         .collect()
                 })
                 .collect();
@@ -160,7 +163,7 @@ const fn length(period: Period) -> i64 {
 
 fn one_row<'f>(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'f>]) -> Value {
     let enough = usize::try_from(ask.min_occurrences).unwrap_or(usize::MAX);
-    let starts = || all.iter().filter_map(|history| Some((*history, history.starts.first()?)));
+    let starts = || all.iter().filter_map(|history| Some((*history, &history.starts.first()?.1)));
     let first = calendar.first.or_else(|| starts().map(|(_, start)| calendar.bucket(start.at)).min());
     let from = |start: &Fact<'_>| {
         if ask.truncate_start_to_hour { calendar.hour_start(start.at) } else { start.at }
@@ -196,7 +199,11 @@ fn one_row<'f>(calendar: &Calendar, ask: &RetentionQuery, all: &[&History<'f>]) 
     let mut complete = Vec::new();
     for (low, high) in cells {
         let back = |(history, start): (&History<'f>, &Fact<'f>)| {
-            let returns = history.returns.iter().filter(|fact| fact.view.key() > start.view.key());
+            let returns = history
+                .returns
+                .iter()
+                .map(|(_, fact)| fact)
+                .filter(|fact| fact.view.key() > start.view.key());
             let here = returns.filter(|fact| offset(start, fact.at).is_some_and(|k| low <= k && k <= high));
             here.count() >= enough
         };
