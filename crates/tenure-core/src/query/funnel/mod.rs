@@ -394,6 +394,10 @@ impl FunnelQuery {
     /// What an output does not tell.
     fn check_output(&self) -> Result<(), QueryError> {
         let attempts = self.count == Count::Attempts;
+        if attempts && self.breakdown.as_ref().is_some_and(|by| by.attribution == Attribution::Step) {
+            let why = "step: attempts have no one chain a customer; write first_touch, last_touch or all_events";
+            return Err(QueryError::new("breakdown.attribution", why));
+        }
         if attempts && self.output != FunnelOutput::Steps {
             let why = "attempts: they are told as entries and conversions; leave `output` out";
             return Err(QueryError::new("count", why));
