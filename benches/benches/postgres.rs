@@ -108,7 +108,9 @@ const TASKS: usize = 8;
 /// Eight tasks of one handle, beside eight connections that issue the statements by hand.
 fn eight_tasks(database: &str, raw: &Raw, own: &PostgresStore, fresh: &mut Fresh, history: &[Event]) {
     let names: Vec<String> = (0..TASKS).map(|task| format!("by hand {task}")).collect();
-    names.iter().for_each(|name| drop(open(database, name)));
+    for name in &names {
+        drop(open(database, name));
+    }
     // Each on a log of its own, whose head nobody else waits for; and all on one.
     let alone: Vec<_> = names.iter().map(|name| Hand::connect(database, name)).collect();
     let crowd: Vec<_> = names.iter().map(|_| Hand::connect(database, "by hand")).collect();
@@ -119,7 +121,7 @@ fn eight_tasks(database: &str, raw: &Raw, own: &PostgresStore, fresh: &mut Fresh
         seconds(|| {
             thread::scope(|scope| {
                 for (hand, part) in hands.iter().zip(history.chunks(share)) {
-                    scope.spawn(|| raw.runtime.block_on(hand.by_hand.append(&hand.client, part)));
+                    scope.spawn(|| raw.runtime.block_on(hand.statements.append(&hand.client, part)));
                 }
             });
         })
@@ -161,14 +163,14 @@ fn eight_tasks(database: &str, raw: &Raw, own: &PostgresStore, fresh: &mut Fresh
 struct Hand {
     _runtime: Runtime,
     client: Client,
-    by_hand: ByHand,
+    statements: ByHand,
 }
 
 impl Hand {
     fn connect(database: &str, log: &str) -> Self {
         let Raw { runtime, client } = Raw::connect(database);
-        let by_hand = runtime.block_on(ByHand::prepare(&client, log));
-        Self { _runtime: runtime, client, by_hand }
+        let statements = runtime.block_on(ByHand::prepare(&client, log));
+        Self { _runtime: runtime, client, statements }
     }
 }
 
@@ -212,7 +214,7 @@ impl ByHand {
         for event in history {
             let key: [&(dyn ToSql + Sync); 1] = [&log];
             let begin = client.batch_execute("BEGIN");
-            let (_, head) = try_join(begin, client.query_one(&self.lock, &key)).await.unwrap();
+            let ((), head) = try_join(begin, client.query_one(&self.lock, &key)).await.unwrap();
             let position = head.get::<_, i64>(0) + 1;
             let mut id = *event.id().as_bytes();
             id[..8].copy_from_slice(&position.to_be_bytes());

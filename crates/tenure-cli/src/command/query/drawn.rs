@@ -56,7 +56,7 @@ fn count(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
 
-fn at<'a>(values: &'a [Value], place: usize) -> &'a Value {
+fn at(values: &[Value], place: usize) -> &Value {
     values.get(place).unwrap_or(&Value::Null)
 }
 

@@ -175,7 +175,7 @@ impl Asking<'_> {
         for (id, folded) in states.iter() {
             let view = funnel.view(&folded.state, self.as_of);
             for (value, outcome) in view.outcomes().iter().filter(|(_, outcome)| cell.holds(outcome)) {
-                rows.push((states.shown(id).to_string(), value.clone(), cell::Row::of(outcome)));
+                rows.push((states.shown(id), value.clone(), cell::Row::of(outcome)));
             }
         }
         rows.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
