@@ -121,7 +121,11 @@ fn funnel(query: &Value, parts: &Parts<'_>, talk: Talk) -> Drawn {
                 (place + 1).into(),
                 name.into(),
                 counted.into(),
-                share(counted, entered).map_or(Cell::Empty, Cell::Filled),
+                match share(counted, entered) {
+                    // A bar for each of many values leaves no room for the rest.
+                    Some(share) if parts.len() > 1 => Cell::Percent(share),
+                    share => share.map_or(Cell::Empty, Cell::Filled),
+                },
                 if place == 0 { Cell::Empty } else { percent(share(counted, before)) },
                 elapsed(at(list(part, "median_seconds"), place)),
                 // Whoever is pending entered, and is told there.

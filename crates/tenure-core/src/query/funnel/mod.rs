@@ -395,7 +395,8 @@ impl FunnelQuery {
     fn check_output(&self) -> Result<(), QueryError> {
         let attempts = self.count == Count::Attempts;
         if attempts && self.breakdown.as_ref().is_some_and(|by| by.attribution == Attribution::Step) {
-            let why = "step: attempts have no one chain a customer; write first_touch, last_touch or all_events";
+            let why =
+                "step: attempts have no one chain a customer; write first_touch, last_touch or all_events";
             return Err(QueryError::new("breakdown.attribution", why));
         }
         if attempts && self.output != FunnelOutput::Steps {
