@@ -269,7 +269,8 @@ pub struct Query {
     pub spec: Option<PathBuf>,
 
     /// Print the JSON Schema of queries and of their answers, and nothing else.
-    #[arg(long, exclusive = true)]
+    // In the group of sources, for it needs none.
+    #[arg(long, group = "facts", conflicts_with = "spec")]
     pub schema: bool,
 
     /// The question.
