@@ -36,7 +36,8 @@ use history::Asking;
 /// use tenure_core::query::Query;
 /// use tenure_core::{Timestamp, log::Log};
 /// let query = Query::parse(r#"{"kind": "lifecycle"}"#)?;
-/// let facts: Vec<_> = Log::new().facts().collect();
+/// let log = Log::new();
+/// let facts: Vec<_> = log.facts().collect();
 /// let answer = tenure_testkit::query_oracle::answer(&facts, &query, None, Timestamp::MIN);
 /// assert_eq!(answer["new"], serde_json::json!([]));
 /// # Ok::<(), tenure_core::query::QueryError>(())
