@@ -1,7 +1,8 @@
 //! What does a behavioural query cost beside walking over the facts?
 //!
 //! Facts in memory, one thread, grouped by customer: the floor walks the same facts and adds up their amounts. The funnel
-//! has four steps, a window of seven days and an answer by channel.
+//! has four steps, a window of seven days and an answer by channel; retention and movement are of orders by month; and all
+//! three are folded in one pass.
 //!
 //! ```console
 //! $ cargo bench -p tenure-benches --bench query [-- FACTS]
@@ -24,6 +25,10 @@ const FUNNEL: &str = r#"{
     "steps": ["session_started", "order_placed", "ticket_opened", "order_refunded"]
 }"#;
 
+const RETENTION: &str =
+    r#"{"kind": "retention", "period": "month", "start": "order_placed", "return": "order_placed"}"#;
+const MOVEMENT: &str = r#"{"kind": "lifecycle", "period": "month", "activity": "order_placed"}"#;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(10_000_000_u64);
     let sorted = block(&facts(count / PER_CUSTOMER, PER_CUSTOMER));
@@ -34,14 +39,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let funnel = Query::parse(FUNNEL)?.funnel(&Terms::default(), Timestamp::MAX)?.ok_or("a funnel")?;
     let per = |seconds: f64| seconds * 1e9 / f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    let (floor, figure) = in_turns(RUNS, || seconds(|| walk(&sorted)), || seconds(|| fold(&funnel, &sorted)));
-    println!(
-        "funnel: walk {:.1} ns a fact, fold {:.1} ns, above the walk {:.1} ns (gate 40: {})",
-        per(floor),
-        per(figure),
-        per(figure - floor),
-        verdict(per(figure - floor), 40.0)
-    );
+    let terms = Terms::default();
+    let retention = Query::parse(RETENTION)?.retention(&terms, Timestamp::MAX)?.ok_or("a retention")?;
+    let movement = Query::parse(MOVEMENT)?.lifecycle(&terms, Timestamp::MAX)?.ok_or("a movement")?;
+    let measure = |what: &str, fold: &dyn Fn(), gate: f64| {
+        let (floor, figure) = in_turns(RUNS, || seconds(|| walk(&sorted)), || seconds(fold));
+        let above = per(figure - floor);
+        println!(
+            "{what}: walk {:.1} ns a fact, fold {:.1} ns, above the walk {above:.1} ns (gate {gate:.0}: {})",
+            per(floor),
+            per(figure),
+            verdict(above, gate)
+        );
+        above
+    };
+    let alone = measure("funnel", &|| fold(&funnel, &sorted), 40.0)
+        + measure("retention", &|| fold(&retention, &sorted), 15.0)
+        + measure("movement", &|| fold(&movement, &sorted), 15.0);
+    let all = (funnel, retention, movement);
+    measure("all three in one pass", &|| fold(&all, &sorted), alone);
     Ok(())
 }
 
