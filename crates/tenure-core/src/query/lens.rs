@@ -85,6 +85,8 @@ pub(super) enum Besides {
 #[derive(Clone, Debug)]
 pub(super) struct Lens {
     kinds: KindSet,
+    /// What each kind means to the selectors, by its number: most facts are settled by it.
+    by_kind: Vec<Meant>,
     besides: Besides,
     selectors: Vec<Sight>,
     filter: Sieve,
@@ -96,6 +98,15 @@ pub(super) struct Lens {
     value: Option<Box<str>>,
     key: Option<Box<str>>,
     names: bool,
+}
+
+/// What a kind means to the selectors, one bit each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Meant {
+    /// Those that take every fact of it.
+    sure: u64,
+    /// Those that have to look at the fact.
+    perhaps: u64,
 }
 
 /// A selector: what can be seen in the fact, and what is to be asked of the customer.
@@ -191,12 +202,23 @@ impl Lens {
             Besides::All => *kind != Kind::Foreign,
         });
         let met = |kind: &Kind| selectors.iter().any(|sight| sight.fact.kinds().contains(*kind));
+        let mut by_kind = vec![Meant::default(); Kind::ALL.len() + 1];
+        for kind in Kind::ALL {
+            let Some(meant) = by_kind.get_mut(*kind as usize) else { continue };
+            for (place, sight) in
+                selectors.iter().enumerate().filter(|(_, of)| of.fact.kinds().contains(*kind))
+            {
+                let bits = if sight.fact.takes_all_of(*kind) { &mut meant.sure } else { &mut meant.perhaps };
+                *bits |= 1 << place;
+            }
+        }
         let value = breakdown
             .filter(|breakdown| breakdown.scope == BreakdownScope::Fact)
             .map(|breakdown| breakdown.property.clone().unwrap_or_default());
         let mut tests = 0;
         Self {
             kinds: Kind::ALL.iter().copied().filter(met).chain(besides_kinds).collect(),
+            by_kind,
             besides,
             filter: Sieve::new(filter, &mut tests),
             more: Vec::new(),
@@ -235,9 +257,13 @@ impl Lens {
     /// customer is [asked later](Self::settle).
     #[inline]
     pub(super) fn look(&self, fact: &EventView<'_>, words: &mut Words) -> Option<Glance> {
-        let mut met = 0;
-        for (place, sight) in self.selectors.iter().enumerate() {
-            met |= u64::from(sight.fact.matches(fact)) << place;
+        let Meant { sure: mut met, mut perhaps } =
+            self.by_kind.get(fact.kind as usize).copied().unwrap_or_default();
+        while perhaps != 0 {
+            let place = perhaps.trailing_zeros();
+            let matches = self.selectors.get(place as usize).is_some_and(|sight| sight.fact.matches(fact));
+            met |= u64::from(matches) << place;
+            perhaps &= perhaps - 1;
         }
         if met == 0 && self.besides == Besides::None {
             return None;
