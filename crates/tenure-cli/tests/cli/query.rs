@@ -155,7 +155,7 @@ fn every_kind_is_drawn() {
         ),
         (r#"{"kind": "funnel", "steps": ["signed_up", "order_placed"], "count": "attempts"}"#, "Attempts"),
         (r#"{"kind": "retention", "output": "one_row", "brackets": [[1, 3], [4, 60]]}"#, "4–60"),
-        (r#"{"kind": "lifecycle", "breakdown": {"scope": "stage"}}"#, "new"),
+        (r#"{"kind": "lifecycle", "breakdown": {"scope": "stage"}}"#, "prospect"),
         (r#"{"kind": "lifecycle", "breakdown": {"scope": "segment"}}"#, "2024-05-02"),
     ] {
         place.write("q.json", spec);
