@@ -141,6 +141,7 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &FunnelQuery) -> Value {
         selectors: steps.chain(ask.exclusions.iter().map(|exclusion| &exclusion.selector)).collect(),
         breakdown: ask.breakdown.as_ref(),
         count_by: &ask.count_by,
+        whole_buckets: (ask.output == FunnelOutput::Trend).then_some(&calendar),
     };
     let step_of = ask.breakdown.as_ref().filter(|by| by.attribution == Attribution::Step);
     let step_of = step_of.and_then(|by| by.step);

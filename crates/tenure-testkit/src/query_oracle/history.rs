@@ -10,6 +10,7 @@ use tenure_core::query::{
 };
 use tenure_core::{By, EventView, Kind, Timestamp, json as text};
 
+use super::calendar::Calendar;
 use super::known::Person;
 use crate::oracle::StageOracle;
 
@@ -45,6 +46,8 @@ pub(super) struct Counting<'a> {
     pub selectors: Vec<&'a Selector>,
     pub breakdown: Option<&'a Breakdown>,
     pub count_by: &'a CountBy,
+    /// Where bounds are rounded down to whole buckets.
+    pub whole_buckets: Option<&'a Calendar>,
 }
 
 impl<'f> Asking<'_, 'f> {
@@ -172,7 +175,10 @@ impl<'f> Asking<'_, 'f> {
     fn touch(&self, counting: &Counting<'_>, facts: &[Fact<'f>]) -> String {
         let mut values = facts
             .iter()
-            .filter(|fact| self.in_range(fact.at))
+            .filter(|fact| match counting.whole_buckets {
+                Some(calendar) => calendar.holds(calendar.bucket(fact.at)),
+                None => self.in_range(fact.at),
+            })
             .filter(|fact| counting.selectors.iter().any(|selector| meets(selector, fact)))
             .map(|fact| fact.value.clone())
             .filter(|value| !value.is_empty());

@@ -37,7 +37,12 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &LifecycleQuery) -> Value {
     if by_profile {
         selectors.extend(&of_births);
     }
-    let counting = Counting { selectors, breakdown: ask.breakdown.as_ref(), count_by: &ask.count_by };
+    let counting = Counting {
+        selectors,
+        breakdown: ask.breakdown.as_ref(),
+        count_by: &ask.count_by,
+        whole_buckets: None,
+    };
     let outcome = |facts: &[Fact<'_>]| {
         let active = facts.iter().filter(|fact| meets(&ask.activity, fact));
         let active: BTreeSet<_> = active.map(|fact| calendar.bucket(fact.at)).collect();

@@ -15,7 +15,12 @@ type Path = Vec<String>;
 type Found = (Path, [bool; 2]);
 
 pub(super) fn answer(asking: &Asking<'_, '_>, ask: &PathsQuery) -> Value {
-    let counting = Counting { selectors: vec![&ask.anchor], breakdown: None, count_by: &CountBy::Customer };
+    let counting = Counting {
+        selectors: vec![&ask.anchor],
+        breakdown: None,
+        count_by: &CountBy::Customer,
+        whole_buckets: None,
+    };
     let outcome = |facts: &[Fact<'_>]| {
         let anchors = facts.iter().filter(|fact| meets(&ask.anchor, fact) && asking.in_range(fact.at));
         let anchors: Vec<_> = match ask.anchors {

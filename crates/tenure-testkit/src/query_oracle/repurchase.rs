@@ -13,6 +13,7 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &RepurchaseQuery) -> Value {
         selectors: vec![&ask.activity],
         breakdown: ask.breakdown.as_ref(),
         count_by: &ask.count_by,
+        whole_buckets: None,
     };
     let nth = usize::try_from(ask.nth).unwrap_or(usize::MAX);
     let outcome = |facts: &[Fact<'_>]| {

@@ -26,6 +26,7 @@ pub(super) fn answer<'f>(asking: &Asking<'_, 'f>, ask: &RetentionQuery) -> Value
         selectors: vec![&ask.start, &ask.returning],
         breakdown: ask.breakdown.as_ref(),
         count_by: &ask.count_by,
+        whole_buckets: None,
     };
     // Where everybody starts once, the value is that of the start.
     let by_start = ask.output == RetentionOutput::OneRow || ask.mode == RetentionMode::FirstTime;

@@ -15,6 +15,7 @@ pub(super) fn answer(asking: &Asking<'_, '_>, ask: &StickinessQuery) -> Value {
         selectors: vec![&ask.activity],
         breakdown: ask.breakdown.as_ref(),
         count_by: &ask.count_by,
+        whole_buckets: None,
     };
     let outcome = |facts: &[Fact<'_>]| {
         let mut active = facts
