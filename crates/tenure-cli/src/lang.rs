@@ -247,6 +247,7 @@ words! {
     backup_nothing_sealed: "the store has sealed nothing yet, so there are no keys to copy", "该存储尚未加密任何数据，因此没有可复制的密钥";
     backup_next: "check it now and then: tenure verify --store {}", "请定期校验备份：tenure verify --store {}";
     // Of `query`.
+    no_such_kind: "no kind of fact is called {}, so tracked events of that name are meant; did you mean {}?", "没有名为 {} 的事实种类，因此指该名称的 tracked 事件；是否应为 {}？";
     query: "Behaviour", "行为分析";
     funnel: "Funnel", "漏斗";
     step: "Step", "步骤";

@@ -190,6 +190,24 @@ fn a_wrong_specification_is_told_with_its_place_and_what_is_allowed() {
 }
 
 #[test]
+fn a_name_that_is_nearly_a_kind_is_doubted() {
+    let place = shop();
+    let ran = place.run("funnel --steps signed_up,ordr_placed --events f.jsonl".split(' '));
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.err.contains("did you mean order_placed?"), "{}", ran.err);
+    let ran = place.run("funnel --steps signed_up,order_placed,lesson --events f.jsonl".split(' '));
+    assert!(!ran.err.contains("did you mean"), "{}", ran.err);
+}
+
+#[test]
+fn a_log_without_facts_has_no_instant() {
+    let place = Place::new();
+    place.write("f.jsonl", "");
+    let answer = place.json("funnel --steps a,b --events f.jsonl");
+    assert_eq!((&answer["as_of"], &answer["answer"]["counts"]), (&Value::Null, &json!([0, 0])));
+}
+
+#[test]
 fn the_schema_is_json_without_a_source() {
     let schema: Value = serde_json::from_str(&Place::new().line("query --schema")).unwrap();
     assert_eq!(schema["oneOf"].as_array().unwrap().len(), 7);

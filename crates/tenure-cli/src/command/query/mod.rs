@@ -68,15 +68,17 @@ fn ask(query: Query, args: &args::Question, list: Option<&str>, talk: Talk) -> R
         let why = format!("--list is about funnels, and this is a query of kind {}", query.kind());
         return Err(CliError::input(why));
     }
+    spec::doubt(&query.to_json(), talk);
     let question = Question::open(args)?.within(&query.frame)?;
     let query = query.in_zone(question.policy.zone);
     // Without an instant it is that of the latest fact, which only a pass over the facts can tell.
-    let as_of = match question.asked() {
-        Some(asked) => asked,
-        None => question.as_of(&question.fold(&CountFacts, talk)?).unwrap_or(Timestamp::MIN),
+    let shown = match question.asked() {
+        Some(asked) => Some(asked),
+        None => question.as_of(&question.fold(&CountFacts, talk)?),
     };
+    let as_of = shown.unwrap_or(Timestamp::MIN);
     let terms = terms(&query, &question, as_of, talk)?;
-    let asking = Asking { query: &query, question: &question, as_of, talk };
+    let asking = Asking { query: &query, question: &question, shown, as_of, talk };
     let funnel = made(query.funnel(&terms, as_of))?;
     if let (Some(cell), Some(funnel)) = (list, &funnel) {
         return asking.list(funnel, cell, args.format);
@@ -127,6 +129,8 @@ fn terms(query: &Query, question: &Question, as_of: Timestamp, talk: Talk) -> Re
 struct Asking<'a> {
     query: &'a Query,
     question: &'a Question,
+    /// The instant as the answer tells it; none of a log without facts.
+    shown: Option<Timestamp>,
     as_of: Timestamp,
     talk: Talk,
 }
@@ -156,7 +160,7 @@ impl Asking<'_> {
 
     fn frame(&self, query: Value, answer: Value) -> Answer {
         let title = self.talk.words().query;
-        self.question.answer(query, Some(self.as_of), answer, title, self.talk)
+        self.question.answer(query, self.shown, answer, title, self.talk)
     }
 
     /// The customers in one cell of a funnel, one by one: as many as there are.

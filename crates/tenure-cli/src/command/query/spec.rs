@@ -5,11 +5,14 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tenure::core::Duration;
+use tenure::core::near::nearest;
 use tenure::core::query::Query;
+use tenure::core::{Duration, Kind};
 
 use crate::args;
+use crate::command::{Talk, warn};
 use crate::error::CliError;
+use crate::lang::fill;
 
 /// A query from a file, or from stdin.
 ///
@@ -90,5 +93,37 @@ fn bound(fields: &mut Map<String, Value>, name: &str, text: Option<&str>) {
         let text =
             if text.len() == "2020-06-10".len() { format!("{text}T00:00:00") } else { text.to_owned() };
         fields.insert(name.into(), text.into());
+    }
+}
+
+/// Warns of names that are no kind of fact but nearly one: they mean tracked facts, of which there may be none.
+pub fn doubt(query: &Value, talk: Talk) {
+    match query {
+        Value::Array(parts) => {
+            for part in parts {
+                doubt(part, talk);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match (name.as_str(), value) {
+                    ("event", Value::String(event)) => doubt_name(event, talk),
+                    ("event", Value::Array(events)) => {
+                        for event in events.iter().filter_map(Value::as_str) {
+                            doubt_name(event, talk);
+                        }
+                    }
+                    _ => doubt(value, talk),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn doubt_name(event: &str, talk: Talk) {
+    let kinds = || Kind::ALL.iter().map(|kind| kind.name());
+    if let Some(near) = nearest(event, kinds()).filter(|_| kinds().all(|kind| kind != event)) {
+        warn(&fill(talk.words().no_such_kind, &[&event, &near]));
     }
 }
