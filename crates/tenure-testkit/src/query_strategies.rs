@@ -532,8 +532,6 @@ fn funnel_of(scale: Scale, steps: usize, order: &'static str) -> impl Strategy<V
                 // Refused: attempts have no one chain that gives a value.
                 let by_step = breakdown.get("attribution").is_some_and(|by| by == "step");
                 let attempts = attempts && !by_step;
-                // Not settled: whether a strict entry survives further facts of its own instant that are not later.
-                let later = later && order != "strict";
                 let ((from, to), bins) = histogram;
                 let output = if steps == 1 && output == "time_to_convert" { "steps" } else { output };
                 let (from, to) = if from == to { (0, steps - 1) } else { (from, to) };

@@ -8,7 +8,7 @@ use tenure_core::event::FactKey;
 use tenure_core::query::{
     Attribution, Count, Entry as Entries, ExclusionEffect, FunnelOutput, FunnelQuery, FunnelRange, StepOrder,
 };
-use tenure_core::{EventId, Timestamp};
+use tenure_core::{EventId, Kind, Timestamp};
 
 use super::calendar::{Bucket, Calendar};
 use super::chain::Entry;
@@ -197,6 +197,8 @@ fn followed(
     let looked: Vec<Looked<'_>> = facts
         .iter()
         .filter(|fact| ask.range == FunnelRange::Entry || in_range(fact.at))
+        // What a build does not know it does not see: it is in nobody's way.
+        .filter(|fact| fact.view.kind != Kind::Foreign)
         .map(|fact| Looked {
             met: ask.steps.iter().map(|step| step_met(step, fact)).collect(),
             excluded: ask.exclusions.iter().map(|exclusion| meets(&exclusion.selector, fact)).collect(),
