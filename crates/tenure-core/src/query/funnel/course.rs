@@ -148,10 +148,11 @@ impl Course for FunnelCourse {
         let plan = &self.plan;
         // Only the best entry counts, and nothing behind a chain can change it.
         let best_alone = !plan.attempts && plan.trend.is_none() && plan.exclusions.is_empty();
+        // Of two entries in one state the earlier cannot win by a later fact: there is nothing to win but steps.
         let simple = plan.tolerance == 0 && plan.required.len() == plan.steps;
         let road = match plan.order {
             StepOrder::Ordered if best_alone && simple => Road::Ordered(Ordered::default()),
-            StepOrder::Strict if best_alone => Road::Strict(Strict::default()),
+            StepOrder::Strict if best_alone && simple => Road::Strict(Strict::default()),
             _ => Road::Window(Window::default()),
         };
         FunnelState { met: 0, entered: false, road }
