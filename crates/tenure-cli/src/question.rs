@@ -195,7 +195,7 @@ impl Question {
         talk: Talk,
     ) -> Answer {
         let known_at = match self.known_at {
-            KnownAt::Instant(at) => json!(at),
+            KnownAt::Instant(at) | KnownAt::AsOccurred(at) => json!(at),
             KnownAt::Latest => Value::Null,
             _ => self
                 .known_text

@@ -411,12 +411,19 @@ impl RecordedView<'_> {
 
     /// When it was known: `occurred_at` plus the source's lag where that is given, else `recorded_at`.
     pub fn known_at(&self) -> Timestamp {
+        self.lagged().unwrap_or(self.recorded_at)
+    }
+
+    /// When it would have been known had it been recorded at once: `occurred_at`, plus the source's lag where that is given.
+    pub fn known_as_occurred(&self) -> Timestamp {
+        self.lagged().unwrap_or(self.event.occurred_at)
+    }
+
+    /// `occurred_at` plus the source's lag; none without one.
+    fn lagged(&self) -> Option<Timestamp> {
         // Nearly every fact has no lag; do not decode a context for it.
         let lag = if self.context.contains("\"known_lag\"") { self.decode_context().known_lag } else { None };
-        match lag {
-            Some(lag) => self.event.occurred_at.checked_add(lag).unwrap_or(Timestamp::MAX),
-            None => self.recorded_at,
-        }
+        lag.map(|lag| self.event.occurred_at.checked_add(lag).unwrap_or(Timestamp::MAX))
     }
 
     /// How the customer is shown: the external key, else the UUID.

@@ -20,6 +20,9 @@ pub enum KnownAt {
     /// What was known at this instant: `occurred_at` plus the source's lag where that is given, else `recorded_at`,
     /// is not later.
     Instant(Timestamp),
+    /// The same for a log that was recorded afterwards: every fact, corrections too, counts as known when it happened,
+    /// plus the source's lag where that is given. What was recorded is not asked.
+    AsOccurred(Timestamp),
 }
 
 impl KnownAt {
@@ -29,6 +32,7 @@ impl KnownAt {
             Self::Latest => true,
             Self::Position(position) => fact.position <= position,
             Self::Instant(at) => fact.known_at() <= at,
+            Self::AsOccurred(at) => fact.known_as_occurred() <= at,
         }
     }
 }

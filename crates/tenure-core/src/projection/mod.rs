@@ -4,6 +4,7 @@ pub mod consent;
 pub mod identities;
 pub mod owner;
 pub mod profile;
+pub mod purchases;
 pub mod revenue;
 pub mod rfm;
 mod said;

@@ -71,7 +71,7 @@ pub(super) fn shown<S: Serializer>(customer: &Customer, to: S) -> Result<S::Ok, 
 fn known<S: Serializer>(known_at: &KnownAt, to: S) -> Result<S::Ok, S::Error> {
     match known_at {
         KnownAt::Position(position) => position.serialize(to),
-        KnownAt::Instant(at) => at.serialize(to),
+        KnownAt::Instant(at) | KnownAt::AsOccurred(at) => at.serialize(to),
         _ => to.serialize_none(),
     }
 }

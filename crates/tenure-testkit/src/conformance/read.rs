@@ -224,7 +224,8 @@ pub fn r33_cuts_in_time_are_those_of_a_naive_model(adapter: &dyn AnyAdapter) -> 
         .chain([None, Some(Timestamp::MIN), Some(Timestamp::MAX)])
         .collect();
     for as_of in &instants {
-        let known = instants.iter().flatten().map(|at| KnownAt::Instant(*at));
+        let instants_known = || instants.iter().flatten().copied();
+        let known = instants_known().map(KnownAt::Instant).chain(instants_known().map(KnownAt::AsOccurred));
         let known = known.chain((0..20).map(|position| KnownAt::Position(Position(position))));
         for known_at in known.chain([KnownAt::Latest, KnownAt::Position(Position(u64::MAX))]) {
             let naive: Vec<_> = all.iter().filter(|fact| naive(fact, *as_of, known_at)).map(place).collect();
@@ -261,6 +262,10 @@ fn naive(fact: &RecordedView<'_>, as_of: Option<Timestamp>, known_at: KnownAt) -
                 fact.event.occurred_at.as_micros() + lag
             };
             since <= at.as_micros()
+        }
+        KnownAt::AsOccurred(at) => {
+            let lag = fact.decode_context().known_lag.map_or(0, Duration::as_micros);
+            fact.event.occurred_at.as_micros() + lag <= at.as_micros()
         }
         _ => true,
     };
