@@ -30,10 +30,11 @@
 //! | [`select`] | [`Selector`]: which facts somebody means |
 //! | [`log`] | [`log::Log`], [`log::Append`], [`log::Read`], [`log::Cut`], [`log::Corrections`] |
 //! | [`fold`] | [`fold::Projection`], [`fold::States`], [`fold::Snapshot`], [`fold::UpTo`] |
-//! | [`projection`] | per customer: [`projection::stage`], [`projection::rfm`], [`projection::profile`], [`projection::tags`], [`projection::owner`], [`projection::identities`], [`projection::consent`] |
+//! | [`projection`] | per customer: [`projection::stage`], [`projection::rfm`], [`projection::profile`], [`projection::tags`], [`projection::owner`], [`projection::identities`], [`projection::consent`], [`projection::purchases`] |
 //! | [`report`] | over customers: [`report::Report`], a commutative monoid |
 //! | [`policy`] | [`Policy`]: what a business decides, as TOML |
 //! | [`query`] | [`query::Query`]: funnels, retention, movement and other questions about behaviour |
+//! | [`forecast`] | [`forecast::PurchaseFit`], [`forecast::Forecast`]: how likely customers are to buy again, and for how much; [`forecast::Learnt`] |
 //!
 //! # What this crate does not do
 //!
@@ -65,6 +66,7 @@ pub mod projection;
 pub mod report;
 pub mod policy;
 pub mod query;
+pub mod forecast;
 
 pub use event::{
     By, Context, CustomerEvent, Event, EventView, FactError, FactKey, Kind, Line, LineError, Nps, OrderLine,

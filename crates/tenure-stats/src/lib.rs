@@ -28,7 +28,7 @@
 //! | what they spend, and are worth | [`GammaGamma`], [`clv`], [`ParetoNbd::dert`] |
 //! | how long contracts last | [`KaplanMeier`], [`DiscreteHazard`], [`Sbg`] |
 //! | scores that are learnt | [`Logistic`], and to make probabilities of them [`Platt`] and [`Isotonic`] |
-//! | how good scores are | [`auc`], [`pr_auc`], [`capture`], [`brier`], [`brier_skill`], [`log_loss`], [`ece`], [`reliability`] |
+//! | how good scores are | [`auc`], [`pr_auc`], [`capture`], [`brier`], [`brier_skill`], [`log_loss`], [`ece`], [`ece_interval`], [`reliability`] |
 //!
 //! # What this crate does not do
 //!
@@ -58,7 +58,8 @@ pub use calibrate::{Isotonic, Platt};
 pub use error::StatsError;
 pub use logistic::{Example, Logistic};
 pub use metric::{
-    Capture, ReliabilityBin, Scored, auc, brier, brier_skill, capture, ece, log_loss, pr_auc, reliability,
+    Capture, ReliabilityBin, Resampling, Scored, auc, brier, brier_skill, capture, ece, ece_interval, log_loss,
+    pr_auc, reliability,
 };
 pub use model::{
     BgBb, BgNbd, Boundary, Estimate, Fit, Fitted, GammaGamma, MbgNbd, Nbd, ParetoNbd, PurchaseModel, Spend,

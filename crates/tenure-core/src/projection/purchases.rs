@@ -215,6 +215,11 @@ impl PurchaseView {
         u32::try_from(recent.count()).unwrap_or(u32::MAX)
     }
 
+    /// The first and the last currency of amounts by code: equal if there is one; none without any amount.
+    pub const fn currencies(&self) -> Option<(Currency, Currency)> {
+        self.state.currencies
+    }
+
     /// The currency of amounts: none without any amount, or with several.
     pub fn currency(&self) -> Option<Currency> {
         self.state.currencies.filter(|(first, last)| first == last).map(|(only, _)| only)

@@ -1,9 +1,11 @@
 //! How good scores are, given what happened. Scores that are equal are treated alike: the order of items decides nothing,
 //! not even the last bit.
 
+mod bootstrap;
 mod probability;
 mod ranking;
 
+pub use bootstrap::{Resampling, ece_interval};
 pub use probability::{ReliabilityBin, brier, brier_skill, ece, log_loss, reliability};
 pub use ranking::{Capture, auc, capture, pr_auc};
 

@@ -104,9 +104,7 @@ pub struct ReliabilityBin {
 /// # Ok::<(), tenure_stats::StatsError>(())
 /// ```
 pub fn reliability(scored: &[Scored], bins: u32) -> Result<Vec<ReliabilityBin>, StatsError> {
-    if bins == 0 || bins > 1_000 {
-        return Err(StatsError::Domain { name: "bins", value: f64::from(bins), expected: "1 to 1,000" });
-    }
+    check_bins(bins)?;
     let items = probabilities(scored)?;
     let mut rest = items.as_slice();
     let mut answer = Vec::new();
@@ -148,6 +146,13 @@ pub fn ece(scored: &[Scored], bins: u32) -> Result<f64, StatsError> {
     not_negative("ECE", bins.iter().map(off).sum::<f64>() / count(scored.len()))
 }
 
-fn outcome(item: Scored) -> f64 {
+pub(super) fn check_bins(bins: u32) -> Result<(), StatsError> {
+    if bins == 0 || bins > 1_000 {
+        return Err(StatsError::Domain { name: "bins", value: f64::from(bins), expected: "1 to 1,000" });
+    }
+    Ok(())
+}
+
+pub(super) fn outcome(item: Scored) -> f64 {
     f64::from(u8::from(item.positive))
 }

@@ -1,0 +1,433 @@
+//! A model of repeat purchase fitted to a population: plain data to keep, and the model made ready to be asked.
+
+use serde::{Deserialize, Serialize};
+use tenure_stats::{
+    BgNbd, Estimate, Fit, Fitted, GammaGamma, MbgNbd, Nbd, ParetoNbd, Periods, PurchaseModel, Rows, StatsError, clv,
+    spend_correlation,
+};
+
+use super::{ForecastError, PurchaseSum};
+use crate::money::Currency;
+use crate::projection::purchases::{PurchaseView, TimeUnit};
+use crate::time::{Timestamp, Zone};
+
+/// Which model of repeat purchase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Method {
+    /// Pareto/NBD: customers leave at any time.
+    #[default]
+    ParetoNbd,
+    /// BG/NBD: customers leave right after a repeat purchase.
+    BgNbd,
+    /// MBG/NBD: customers leave right after any purchase.
+    MbgNbd,
+    /// NBD: nobody leaves.
+    Nbd,
+}
+
+impl Method {
+    /// All of them, the default first.
+    pub const ALL: [Self; 4] = [Self::ParetoNbd, Self::BgNbd, Self::MbgNbd, Self::Nbd];
+
+    /// The stable code.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ParetoNbd => "pareto_nbd",
+            Self::BgNbd => "bg_nbd",
+            Self::MbgNbd => "mbg_nbd",
+            Self::Nbd => "nbd",
+        }
+    }
+
+    /// The name in the literature.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::ParetoNbd => "Pareto/NBD",
+            Self::BgNbd => "BG/NBD",
+            Self::MbgNbd => "MBG/NBD",
+            Self::Nbd => "NBD",
+        }
+    }
+
+    const fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::ParetoNbd => &["r", "alpha", "s", "beta"],
+            Self::BgNbd | Self::MbgNbd => &["r", "alpha", "a", "b"],
+            Self::Nbd => &["r", "alpha"],
+        }
+    }
+
+    fn model(self, parameters: &[f64]) -> Result<Box<dyn PurchaseModel>, StatsError> {
+        let [r, alpha, ..] = *parameters else {
+            return Err(StatsError::Length { what: "parameters", seen: parameters.len(), expected: 2 });
+        };
+        let (a, b) = match *parameters {
+            [_, _, a, b] => (a, b),
+            _ => (0.0, 0.0),
+        };
+        Ok(match self {
+            Self::ParetoNbd => Box::new(ParetoNbd::new(r, alpha, a, b)?),
+            Self::BgNbd => Box::new(BgNbd::new(r, alpha, a, b)?),
+            Self::MbgNbd => Box::new(MbgNbd::new(r, alpha, a, b)?),
+            Self::Nbd => Box::new(Nbd::new(r, alpha)?),
+        })
+    }
+}
+
+/// A parameter as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Its name in the literature.
+    pub name: String,
+    /// The most likely value.
+    pub value: f64,
+    /// Asymptotic standard error; none where the likelihood is flat.
+    pub standard_error: Option<f64>,
+}
+
+impl Parameter {
+    fn all(estimates: &[Estimate]) -> Vec<Self> {
+        let one = |estimate: &Estimate| Self {
+            name: estimate.name.into(),
+            value: estimate.value,
+            standard_error: Some(estimate.standard_error).filter(|error| error.is_finite()),
+        };
+        estimates.iter().map(one).collect()
+    }
+}
+
+/// What a model was fitted to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Whose local days purchases are counted in.
+    pub zone: Zone,
+    /// The end of the window.
+    pub as_of: Timestamp,
+    /// What was known: null for everything.
+    pub known_at: Option<Timestamp>,
+    /// Name of the policy.
+    pub policy: String,
+    /// Hash of the policy.
+    pub policy_hash: String,
+    /// Which log it is: a hash of its first fact.
+    pub log: Box<str>,
+    /// Hash of the histories fitted: equal ones were fitted to equal data.
+    pub histories: String,
+}
+
+/// How much a purchase brings, by Gamma-Gamma.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpendFit {
+    /// The currency of amounts, in whose units the parameter v is.
+    pub currency: Currency,
+    /// p, q and v.
+    pub parameters: Vec<Parameter>,
+    /// Of all repeat buyers.
+    pub log_likelihood: f64,
+    /// Repeat buyers with an amount.
+    pub customers: u32,
+    /// Correlation of the number of purchases with their mean amount: the model takes it to be about 0.
+    pub correlation: Option<f64>,
+}
+
+/// A fitted model of repeat purchase, and of what purchases bring: what a model file holds.
+///
+/// # Laws
+/// `PurchaseFit::from_json(&fit.to_json()) == Ok(fit)`; equal populations give equal bytes.
+///
+/// # Example
+/// ```
+/// use tenure_core::forecast::{Method, Origin, PurchaseFit, PurchaseSum};
+/// use tenure_core::projection::purchases::TimeUnit;
+/// use tenure_core::{Timestamp, Zone};
+/// let origin = Origin {
+///     zone: Zone::UTC,
+///     as_of: Timestamp::MIN,
+///     known_at: None,
+///     policy: "shop".into(),
+///     policy_hash: String::new(),
+///     log: "".into(),
+///     histories: String::new(),
+/// };
+/// let nobody = PurchaseFit::of(&PurchaseSum::default(), Method::ParetoNbd, TimeUnit::Weeks, origin);
+/// assert!(nobody.unwrap_err().to_string().contains("0 customers given, at least 5 needed"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurchaseFit {
+    /// Of the file's shape.
+    pub version: u32,
+    /// Which model: NBD where another was asked for and showed no drop-out.
+    pub model: Method,
+    /// The unit of its times.
+    pub unit: TimeUnit,
+    /// The parameters.
+    pub parameters: Vec<Parameter>,
+    /// Of all customers.
+    pub log_likelihood: f64,
+    /// Customers with a purchase.
+    pub customers: u32,
+    /// Distinct histories among them.
+    pub distinct: u64,
+    /// What there is to know about the fit: that no drop-out was visible, or why there is no model of spend.
+    pub notes: Vec<String>,
+    /// How much a purchase brings; none where that cannot be fitted.
+    pub spend: Option<SpendFit>,
+    /// What it was fitted to.
+    pub origin: Origin,
+}
+
+impl PurchaseFit {
+    /// The version of the file's shape.
+    pub const VERSION: u32 = 1;
+
+    /// The most likely model of a population.
+    ///
+    /// # Errors
+    /// [`ForecastError::Fit`] with too few customers, without repeat purchases, or where there is no best fit;
+    /// [`ForecastError::MixedCurrencies`].
+    pub fn of(population: &PurchaseSum, method: Method, unit: TimeUnit, origin: Origin) -> Result<Self, ForecastError> {
+        let refuse = |why| ForecastError::Fit { method, why };
+        let rows = population.rows(unit).map_err(refuse)?;
+        let mut notes = Vec::new();
+        let Best { model, estimates, log_likelihood } = Best::of(method, &rows, &mut notes).map_err(refuse)?;
+        let currency = match population.currencies() {
+            Some((first, second)) if first != second => {
+                return Err(ForecastError::MixedCurrencies { first, second });
+            }
+            other => other.map(|(only, _)| only),
+        };
+        let spend = currency.and_then(|currency| match spend(population, currency) {
+            Ok(spend) => Some(spend),
+            Err(why) => {
+                notes.push(format!("no model of spend: {why}"));
+                None
+            }
+        });
+        Ok(Self {
+            version: Self::VERSION,
+            model,
+            unit,
+            parameters: Parameter::all(&estimates),
+            log_likelihood,
+            customers: rows.customers(),
+            distinct: rows.len() as u64,
+            notes,
+            spend,
+            origin,
+        })
+    }
+}
+
+/// The best fit of a model.
+struct Best {
+    model: Method,
+    estimates: Vec<Estimate>,
+    log_likelihood: f64,
+}
+
+impl Best {
+    fn of(method: Method, rows: &Rows, notes: &mut Vec<String>) -> Result<Self, StatsError> {
+        match method {
+            Method::ParetoNbd => Ok(Self::or_boundary(method, ParetoNbd::fit(rows)?, notes)),
+            Method::BgNbd => Ok(Self::or_boundary(method, BgNbd::fit(rows)?, notes)),
+            Method::MbgNbd => Ok(Self::or_boundary(method, MbgNbd::fit(rows)?, notes)),
+            Method::Nbd => Nbd::fit(rows).map(|fit| Self::new(method, fit)),
+        }
+    }
+
+    fn new<M>(model: Method, fit: Fit<M>) -> Self {
+        Self { model, estimates: fit.estimates, log_likelihood: fit.log_likelihood }
+    }
+
+    fn or_boundary<M>(method: Method, fitted: Fitted<M>, notes: &mut Vec<String>) -> Self {
+        match fitted {
+            Fitted::Interior(fit) => Self::new(method, fit),
+            Fitted::Boundary { reason, nbd } => {
+                notes.push(reason.to_string());
+                Self::new(Method::Nbd, nbd)
+            }
+        }
+    }
+}
+
+fn spend(population: &PurchaseSum, currency: Currency) -> Result<SpendFit, StatsError> {
+    let spends = population.spends();
+    // Of equal amounts or numbers there is no correlation.
+    let correlation = spend_correlation(&spends).ok();
+    let fit = GammaGamma::fit(spends)?;
+    Ok(SpendFit {
+        currency,
+        parameters: Parameter::all(&fit.estimates),
+        log_likelihood: fit.log_likelihood,
+        customers: fit.customers,
+        correlation,
+    })
+}
+
+impl PurchaseFit {
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// [`ForecastError::Shape`] with the path of what is wrong, [`ForecastError::Version`], and as [`Self::open`].
+    pub fn from_json(text: &str) -> Result<Self, ForecastError> {
+        let shape = |path: String, why: &dyn core::fmt::Display| ForecastError::Shape {
+            path: path.into(),
+            why: why.to_string().into(),
+        };
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        // Told before anything that a newer version may have changed.
+        if let Ok(Versioned { version: seen }) = serde_json::from_str(text)
+            && seen != Self::VERSION
+        {
+            return Err(ForecastError::Version { seen, known: Self::VERSION });
+        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let fit: Self = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| shape(error.path().to_string(), error.inner()))?;
+        reader.end().map_err(|error| shape(String::new(), &error))?;
+        fit.open()?;
+        Ok(fit)
+    }
+
+    /// The file's text: indented JSON, the same bytes for the same fit.
+    pub fn to_json(&self) -> String {
+        // Plain data always has a JSON form.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// The model made ready.
+    ///
+    /// # Errors
+    /// [`ForecastError::Parameters`] for missing ones, [`ForecastError::Stats`] for one out of its range.
+    pub fn open(&self) -> Result<Forecast, ForecastError> {
+        let values = |given: &[Parameter], expected: &[&str]| {
+            if given.iter().map(|parameter| parameter.name.as_str()).eq(expected.iter().copied()) {
+                return Ok(given.iter().map(|parameter| parameter.value).collect::<Vec<_>>());
+            }
+            let seen: Vec<&str> = given.iter().map(|parameter| &*parameter.name).collect();
+            let (expected, seen) = (expected.join(", "), seen.join(", "));
+            Err(ForecastError::Parameters { method: self.model, expected, seen })
+        };
+        let model = self.model.model(&values(&self.parameters, self.model.parameters())?)?;
+        let spend = match &self.spend {
+            None => None,
+            Some(spend) => match *values(&spend.parameters, &["p", "q", "v"])? {
+                [p, q, v] => Some(GammaGamma::new(p, q, v)?),
+                _ => None,
+            },
+        };
+        Ok(Forecast { unit: self.unit, currency: self.spend.as_ref().map(|spend| spend.currency), model, spend })
+    }
+
+    /// Whether the model speaks of these data: purchase days of this zone, amounts of this currency (none: there are none
+    /// to speak of), this log.
+    ///
+    /// # Errors
+    /// [`ForecastError::Zone`], [`ForecastError::Currency`], [`ForecastError::Log`].
+    pub fn fits(&self, zone: Zone, currency: Option<Currency>, log: &str) -> Result<(), ForecastError> {
+        if zone != self.origin.zone {
+            let (fitted, asked) = (self.origin.zone.to_string(), zone.to_string());
+            return Err(ForecastError::Zone { fitted, asked });
+        }
+        if let Some((fitted, asked)) = self.spend.as_ref().map(|spend| spend.currency).zip(currency)
+            && fitted != asked
+        {
+            return Err(ForecastError::Currency { fitted, asked });
+        }
+        if *self.origin.log != *log {
+            return Err(ForecastError::Log { fitted: self.origin.log.clone(), asked: log.into() });
+        }
+        Ok(())
+    }
+}
+
+/// A model that can be asked about customers.
+#[derive(Debug)]
+pub struct Forecast {
+    unit: TimeUnit,
+    currency: Option<Currency>,
+    model: Box<dyn PurchaseModel>,
+    spend: Option<GammaGamma>,
+}
+
+impl Forecast {
+    /// The model itself.
+    pub fn model(&self) -> &dyn PurchaseModel {
+        &*self.model
+    }
+
+    /// The model of spend; none where it could not be fitted.
+    pub const fn spend(&self) -> Option<&GammaGamma> {
+        self.spend.as_ref()
+    }
+
+    /// The unit of the model's times.
+    pub const fn unit(&self) -> TimeUnit {
+        self.unit
+    }
+
+    /// The currency of [`Self::expected_spend`].
+    pub const fn currency(&self) -> Option<Currency> {
+        self.currency
+    }
+
+    /// P0: the probability that the customer buys nothing in the next days, `0.0..=1.0`.
+    ///
+    /// # Errors
+    /// [`ForecastError::Stats`] for a history that is too long to be represented.
+    pub fn p_no_purchase(&self, view: &PurchaseView, days: f64) -> Result<f64, ForecastError> {
+        Ok(self.model.p_no_purchase(view.summary(self.unit), days / self.unit.days())?)
+    }
+
+    /// The probability that the customer has not left for good, `0.0..=1.0`. It can never be seen to come true, and BG/NBD
+    /// gives 1 to everybody who bought once: look at [`Self::p_no_purchase`].
+    ///
+    /// # Errors
+    /// As [`Self::p_no_purchase`].
+    pub fn p_alive(&self, view: &PurchaseView) -> Result<f64, ForecastError> {
+        Ok(self.model.p_alive(view.summary(self.unit))?)
+    }
+
+    /// The expected number of purchase days in the next days; 0 and more.
+    ///
+    /// # Errors
+    /// As [`Self::p_no_purchase`].
+    pub fn expected_purchases(&self, view: &PurchaseView, days: f64) -> Result<f64, ForecastError> {
+        Ok(self.model.expected_purchases(view.summary(self.unit), days / self.unit.days())?)
+    }
+
+    /// What the customer's next purchase day brings, in units of the currency; none without a model of spend. Somebody
+    /// without a repeat purchase, or whose repeat purchases brought nothing, is expected to spend like anybody.
+    ///
+    /// # Errors
+    /// As [`Self::p_no_purchase`].
+    pub fn expected_spend(&self, view: &PurchaseView) -> Result<Option<f64>, ForecastError> {
+        let own = view.repeat_spend();
+        Ok(self.spend.as_ref().map(|spend| spend.expected_spend(own)).transpose()?)
+    }
+
+    /// Customer lifetime value over the next days, in units of the currency: what comes in each month of 365/12 days,
+    /// discounted by `yearly` (0.1: what comes in a year counts 1 / 1.1). None without a model of spend.
+    ///
+    /// # Errors
+    /// As [`Self::p_no_purchase`]; [`ForecastError::Stats`] for fewer than a month or more than 10,000 months, or a rate
+    /// below 0.
+    pub fn lifetime_value(&self, view: &PurchaseView, months: u32, yearly: f64) -> Result<Option<f64>, ForecastError> {
+        let Some(amount) = self.expected_spend(view)? else { return Ok(None) };
+        let periods = Periods {
+            count: months,
+            length: 365.0 / 12.0 / self.unit.days(),
+            discount_rate: libm::pow(1.0 + yearly, 1.0 / 12.0) - 1.0,
+        };
+        Ok(Some(clv(self.model(), view.summary(self.unit), amount, periods)?))
+    }
+}
