@@ -57,6 +57,10 @@ pub enum Command {
     Erase(Erase),
     /// Orders, refunds and revenue per calendar month.
     Revenue(Revenue),
+    /// Fit a model of repeat purchase to everybody's history, and write it to a file.
+    Fit(Fit),
+    /// Judge scores on the past: what they would have said at each cut, and what came.
+    Backtest(Backtest),
     /// Ask about behaviour: funnel, retention, lifecycle, paths, stickiness, transitions, repurchase, by a JSON file.
     Query(Query),
     /// How many customers go through steps in order, where they stop, and how long it takes.
@@ -405,6 +409,67 @@ pub struct Rfm {
     /// Show who moved between segments from this instant to --as-of; both are scored with its edges.
     #[arg(long, value_name = "INSTANT|DATE")]
     pub since: Option<String>,
+}
+
+/// The models of repeat purchase.
+const METHODS: [&str; 4] = ["pareto_nbd", "bg_nbd", "mbg_nbd", "nbd"];
+
+/// `tenure fit`
+#[derive(Args, Debug)]
+pub struct Fit {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// Which model. Default: pareto_nbd.
+    #[arg(long, value_parser = PossibleValuesParser::new(METHODS), default_value = "pareto_nbd")]
+    pub model: String,
+
+    /// The unit of the model's times: weeks, days.
+    #[arg(long, value_parser = PossibleValuesParser::new(["weeks", "days"]), default_value = "weeks")]
+    pub unit: String,
+
+    /// The model file to write.
+    #[arg(long, value_name = "FILE.json")]
+    pub out: Option<PathBuf>,
+}
+
+/// `tenure backtest`
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("cuts").args(["from", "train"]).required(true)))]
+pub struct Backtest {
+    /// The question; --as-of: where the log counts as complete.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// Cuts at equal steps from this one on: the earlier third trains, later ones are judged.
+    #[arg(long, value_name = "INSTANT|DATE", conflicts_with_all = ["train", "test"])]
+    pub from: Option<String>,
+
+    /// From one cut to the next.
+    #[arg(long, default_value = "30d", value_name = "DURATION", requires = "from")]
+    pub step: String,
+
+    /// Cuts to learn at, with commas between them.
+    #[arg(long, value_name = "DATE,...", value_delimiter = ',', requires = "test")]
+    pub train: Vec<String>,
+
+    /// Cuts to judge, with commas between them: a horizon after the last training cut, or later.
+    #[arg(long, value_name = "DATE,...", value_delimiter = ',', requires = "train")]
+    pub test: Vec<String>,
+
+    /// Whoever buys nothing within this time after a cut has lapsed.
+    #[arg(long, default_value = "90d", value_name = "DURATION")]
+    pub horizon: String,
+
+    /// What was known at a cut: by when facts were recorded, or, of a log that was imported afterwards, by when they
+    /// happened.
+    #[arg(long, value_parser = PossibleValuesParser::new(["recorded", "as_occurred"]), default_value = "recorded")]
+    pub knowledge: String,
+
+    /// Which model gives the probability of no purchase.
+    #[arg(long, value_parser = PossibleValuesParser::new(METHODS), default_value = "pareto_nbd")]
+    pub model: String,
 }
 
 /// `tenure report`

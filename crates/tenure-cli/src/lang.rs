@@ -47,6 +47,37 @@ macro_rules! words {
 }
 
 words! {
+    fitted: "Model of repeat purchase", "复购模型";
+    parameter: "Parameter", "参数";
+    standard_error: "Standard error", "标准误";
+    fit_of: "{}: {} customers, {} distinct histories, log-likelihood {}", "{}：{} 位客户，{} 种不同历史，对数似然 {}";
+    spend_of: "Gamma-Gamma: {} repeat buyers, log-likelihood {}, correlation of number and amount {}", "Gamma-Gamma：{} 位复购客户，对数似然 {}，次数与金额相关系数 {}";
+    written_to: "written to {}", "已写入 {}";
+    backtest: "Backtest", "回测";
+    score: "Score", "评分";
+    cases: "Cases", "样本";
+    lapsed: "Lapsed", "流失";
+    log_loss: "Log loss", "对数损失";
+    brier: "Brier", "Brier";
+    skill: "Skill", "Brier 技巧分";
+    captured_10: "Captured in top 10 %", "前 10% 捕获";
+    value_10: "Value captured in top 10 %", "前 10% 价值捕获";
+    ece_interval: "ECE, 95 %", "ECE 95% 区间";
+    each_cut: "AUC at each cut", "各时点 AUC";
+    reliability: "What {} said, and what came", "{} 的预测与实际";
+    said: "Said", "预测";
+    happened: "Came", "实际";
+    warnings: "Warnings: the score that a fifth of the training cases had, or more", "预警：评分达到训练样本前五分之一";
+    threshold: "From", "阈值";
+    true_alarms: "True", "命中";
+    false_alarms: "False", "误报";
+    false_each: "False for each true", "每次命中的误报";
+    warned: "Lapses warned of", "已预警的流失";
+    lead: "Days before the lapse (quartiles)", "提前天数(四分位)";
+    learnt: "What was learnt", "学到的权重";
+    weight: "Log-odds for a unit", "每单位对数几率";
+    mean: "Mean", "均值";
+    trained_at: "learnt at {}; judged at {}; horizon {}; knowledge {}", "训练时点 {}；评估时点 {}；期限 {}；知识口径 {}";
     as_of: "as of", "截至";
     known_at: " · known at {}", " · 已知截至 {}";
     rfm: "RFM", "RFM 分析";

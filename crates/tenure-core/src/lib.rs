@@ -35,6 +35,7 @@
 //! | [`policy`] | [`Policy`]: what a business decides, as TOML |
 //! | [`query`] | [`query::Query`]: funnels, retention, movement and other questions about behaviour |
 //! | [`forecast`] | [`forecast::PurchaseFit`], [`forecast::Forecast`]: how likely customers are to buy again, and for how much; [`forecast::Learnt`] |
+//! | [`backtest`] | [`backtest::Backtest`]: what would have been said at past instants, judged by what came |
 //!
 //! # What this crate does not do
 //!
@@ -67,6 +68,7 @@ pub mod report;
 pub mod policy;
 pub mod query;
 pub mod forecast;
+pub mod backtest;
 
 pub use event::{
     By, Context, CustomerEvent, Event, EventView, FactError, FactKey, Kind, Line, LineError, Nps, OrderLine,

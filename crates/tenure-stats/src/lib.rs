@@ -58,8 +58,8 @@ pub use calibrate::{Isotonic, Platt};
 pub use error::StatsError;
 pub use logistic::{Example, Logistic};
 pub use metric::{
-    Capture, ReliabilityBin, Resampling, Scored, auc, brier, brier_skill, capture, ece, ece_interval, log_loss,
-    pr_auc, reliability,
+    Capture, ReliabilityBin, Resampling, Scored, auc, brier, brier_skill, capture, ece, ece_interval,
+    log_loss, pr_auc, reliability,
 };
 pub use model::{
     BgBb, BgNbd, Boundary, Estimate, Fit, Fitted, GammaGamma, MbgNbd, Nbd, ParetoNbd, PurchaseModel, Spend,

@@ -1,9 +1,11 @@
 //! One file a command.
 
+pub mod backtest;
 pub mod backup;
 pub mod customer;
 pub mod demo;
 pub mod erase;
+pub mod fit;
 pub mod import;
 pub mod log;
 pub mod quarantine;

@@ -38,7 +38,9 @@ pub enum ForecastError {
         why: Box<str>,
     },
     /// A model file of a version that this build does not know. **What to do:** use a newer build, or fit again.
-    #[error("the model file has version {seen}, this build reads version {known}: use a newer build, or fit again")]
+    #[error(
+        "the model file has version {seen}, this build reads version {known}: use a newer build, or fit again"
+    )]
     Version {
         /// The file's.
         seen: u32,
@@ -64,7 +66,9 @@ pub enum ForecastError {
         asked: Currency,
     },
     /// The model counts days of another zone. **What to do:** fit again under this policy.
-    #[error("the model was fitted to purchase days of the zone {fitted}, the policy's is {asked}: fit again under this policy")]
+    #[error(
+        "the model was fitted to purchase days of the zone {fitted}, the policy's is {asked}: fit again under this policy"
+    )]
     Zone {
         /// The model's.
         fitted: String,

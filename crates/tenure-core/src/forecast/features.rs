@@ -63,3 +63,10 @@ impl Features {
         &self.0
     }
 }
+
+#[cfg(test)]
+impl Features {
+    pub(crate) fn of_numbers(numbers: Vec<f64>) -> Self {
+        Self(numbers)
+    }
+}

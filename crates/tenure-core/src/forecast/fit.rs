@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tenure_stats::{
-    BgNbd, Estimate, Fit, Fitted, GammaGamma, MbgNbd, Nbd, ParetoNbd, Periods, PurchaseModel, Rows, StatsError, clv,
-    spend_correlation,
+    BgNbd, Estimate, Fit, Fitted, GammaGamma, MbgNbd, Nbd, ParetoNbd, Periods, PurchaseModel, Rows,
+    StatsError, clv, spend_correlation,
 };
 
 use super::{ForecastError, PurchaseSum};
@@ -191,11 +191,17 @@ impl PurchaseFit {
     /// # Errors
     /// [`ForecastError::Fit`] with too few customers, without repeat purchases, or where there is no best fit;
     /// [`ForecastError::MixedCurrencies`].
-    pub fn of(population: &PurchaseSum, method: Method, unit: TimeUnit, origin: Origin) -> Result<Self, ForecastError> {
+    pub fn of(
+        population: &PurchaseSum,
+        method: Method,
+        unit: TimeUnit,
+        origin: Origin,
+    ) -> Result<Self, ForecastError> {
         let refuse = |why| ForecastError::Fit { method, why };
         let rows = population.rows(unit).map_err(refuse)?;
         let mut notes = Vec::new();
-        let Best { model, estimates, log_likelihood } = Best::of(method, &rows, &mut notes).map_err(refuse)?;
+        let Best { model, estimates, log_likelihood } =
+            Best::of(method, &rows, &mut notes).map_err(refuse)?;
         let currency = match population.currencies() {
             Some((first, second)) if first != second => {
                 return Err(ForecastError::MixedCurrencies { first, second });
@@ -325,7 +331,12 @@ impl PurchaseFit {
                 _ => None,
             },
         };
-        Ok(Forecast { unit: self.unit, currency: self.spend.as_ref().map(|spend| spend.currency), model, spend })
+        Ok(Forecast {
+            unit: self.unit,
+            currency: self.spend.as_ref().map(|spend| spend.currency),
+            model,
+            spend,
+        })
     }
 
     /// Whether the model speaks of these data: purchase days of this zone, amounts of this currency (none: there are none
@@ -421,7 +432,12 @@ impl Forecast {
     /// # Errors
     /// As [`Self::p_no_purchase`]; [`ForecastError::Stats`] for fewer than a month or more than 10,000 months, or a rate
     /// below 0.
-    pub fn lifetime_value(&self, view: &PurchaseView, months: u32, yearly: f64) -> Result<Option<f64>, ForecastError> {
+    pub fn lifetime_value(
+        &self,
+        view: &PurchaseView,
+        months: u32,
+        yearly: f64,
+    ) -> Result<Option<f64>, ForecastError> {
         let Some(amount) = self.expected_spend(view)? else { return Ok(None) };
         let periods = Periods {
             count: months,
@@ -429,5 +445,152 @@ impl Forecast {
             discount_rate: libm::pow(1.0 + yearly, 1.0 / 12.0) - 1.0,
         };
         Ok(Some(clv(self.model(), view.summary(self.unit), amount, periods)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::{Projection, fold};
+    use crate::forecast::PurchaseReport;
+    use crate::projection::purchases::Purchases;
+    use crate::report::{Report, Shown};
+    use crate::{Customer, CustomerEvent, Event, EventId, Money, Rates};
+
+    const DAY: i64 = 86_400_000_000;
+
+    fn origin() -> Origin {
+        Origin {
+            zone: Zone::UTC,
+            as_of: Timestamp::from_micros(400 * DAY).unwrap(),
+            known_at: None,
+            policy: "shop".into(),
+            policy_hash: "abc".into(),
+            log: "log".into(),
+            histories: "def".into(),
+        }
+    }
+
+    fn view(days: &[i64], minor: i64) -> Option<PurchaseView> {
+        let order = |day: &i64| {
+            let total = Some(Money::from_minor(minor + day, "USD".parse().unwrap()));
+            let fact = CustomerEvent::OrderPlaced { order: None, total, lines: vec![] };
+            let id = EventId::from_foreign("shop", &day.to_string());
+            let ann = Customer::parse("ann", "shop").unwrap();
+            Event::new(id, ann, Timestamp::from_micros(day * DAY).unwrap(), fact).unwrap()
+        };
+        let facts: Vec<Event> = days.iter().map(order).collect();
+        let purchases = Purchases::new(Zone::UTC, None, Rates::default());
+        purchases.view(&fold(&purchases, facts.iter().map(Event::view)), origin().as_of)
+    }
+
+    fn population() -> PurchaseSum {
+        let mut sum = PurchaseSum::default();
+        let customers: [(&[i64], i64); 10] = [
+            (&[10], 100),
+            (&[40], 500),
+            (&[90], 900),
+            (&[10, 40], 4_000),
+            (&[10, 200], 2_500),
+            (&[20, 40, 60, 90], 800),
+            (&[30, 150, 390], 12_000),
+            (&[5, 8, 12, 30, 31, 60, 90, 120, 180], 300),
+            (&[200, 380], 1_500),
+            (&[3, 100, 200, 300, 395], 7_000),
+        ];
+        for _ in 0..5 {
+            for (days, minor) in customers {
+                let id = crate::CustomerId::from_bytes([1; 16]);
+                PurchaseReport.add(&mut sum, Shown { id, name: "" }, &view(days, minor));
+            }
+        }
+        sum
+    }
+
+    fn fit(method: Method) -> PurchaseFit {
+        PurchaseFit::of(&population(), method, TimeUnit::Weeks, origin()).unwrap()
+    }
+
+    #[test]
+    fn a_fit_is_kept_as_text_and_reads_back_as_itself() {
+        for method in Method::ALL {
+            let fit = fit(method);
+            assert_eq!(PurchaseFit::from_json(&fit.to_json()).unwrap(), fit, "{}", fit.to_json());
+            assert!(fit.spend.is_some() && fit.customers == 50 && fit.distinct == 10, "{fit:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_does_not_fit_says_why() {
+        let text = fit(Method::BgNbd).to_json();
+        let refused = |from: &str, to: &str| {
+            assert!(text.contains(from), "{text}");
+            PurchaseFit::from_json(&text.replacen(from, to, 1)).unwrap_err().to_string()
+        };
+        assert!(refused("\"version\": 1", "\"version\": 2").starts_with("the model file has version 2"));
+        assert!(
+            refused("\"name\": \"alpha\"", "\"name\": \"beta\"")
+                .contains("has the parameters r, alpha, a, b")
+        );
+        assert!(
+            refused("\"unit\": \"weeks\"", "\"unit\": \"moons\"")
+                .starts_with("unit: unknown variant `moons`")
+        );
+        assert!(
+            refused("\"bg_nbd\"", "\"nbd\"")
+                .contains("NBD has the parameters r, alpha, the file gives r, alpha, a, b")
+        );
+        assert!(PurchaseFit::from_json("{").unwrap_err().to_string().contains("EOF"));
+        let negative = fit(Method::BgNbd);
+        let mut negative = PurchaseFit { parameters: negative.parameters.clone(), ..negative };
+        negative.parameters[0].value = -1.0;
+        assert!(PurchaseFit::from_json(&negative.to_json()).unwrap_err().to_string().starts_with("r is -1"));
+    }
+
+    #[test]
+    fn a_model_is_asked_about_its_own_data_alone() {
+        let fit = fit(Method::ParetoNbd);
+        let usd: Currency = "USD".parse().unwrap();
+        assert_eq!(fit.fits(Zone::UTC, Some(usd), "log"), Ok(()));
+        assert_eq!(fit.fits(Zone::UTC, None, "log"), Ok(()));
+        let told = |zone: &str, currency: &str, log: &str| {
+            let refused = fit.fits(zone.parse().unwrap(), Some(currency.parse().unwrap()), log);
+            refused.unwrap_err().to_string()
+        };
+        assert!(
+            told("Asia/Shanghai", "USD", "log")
+                .contains("days of the zone UTC, the policy's is Asia/Shanghai")
+        );
+        assert!(told("UTC", "CNY", "log").contains("amounts in USD, these are in CNY"));
+        assert!(told("UTC", "USD", "other").contains("another log"));
+    }
+
+    #[test]
+    fn what_is_expected_of_a_customer_follows_from_the_history() {
+        let forecast = fit(Method::ParetoNbd).open().unwrap();
+        let (lately, long_ago) =
+            (view(&[100, 200, 300, 395], 1_000).unwrap(), view(&[100, 110, 120], 1_000).unwrap());
+        let p0 = |view| forecast.p_no_purchase(view, 30.0).unwrap();
+        assert!(p0(&lately) < p0(&long_ago));
+        assert_eq!(forecast.p_no_purchase(&lately, 0.0).unwrap(), 1.0);
+        let worth = |view| forecast.lifetime_value(view, 12, 0.1).unwrap().unwrap();
+        assert!(worth(&lately) > worth(&long_ago) && worth(&long_ago) > 0.0);
+        let undiscounted = forecast.lifetime_value(&lately, 12, 0.0).unwrap().unwrap();
+        let expected = forecast.expected_purchases(&lately, 365.0).unwrap()
+            * forecast.expected_spend(&lately).unwrap().unwrap();
+        assert!((undiscounted - expected).abs() < 1e-9 * expected && worth(&lately) < expected);
+    }
+
+    #[test]
+    fn without_amounts_there_is_a_model_of_purchases_all_the_same() {
+        let mut sum = PurchaseSum::default();
+        for days in [&[10_i64][..], &[10, 40], &[20, 300], &[5, 8, 12, 30], &[10, 390], &[77]] {
+            let view = view(days, 0).map(PurchaseView::without_amounts);
+            let id = crate::CustomerId::from_bytes([1; 16]);
+            PurchaseReport.add(&mut sum, Shown { id, name: "" }, &view);
+        }
+        let fit = PurchaseFit::of(&sum, Method::Nbd, TimeUnit::Days, origin()).unwrap();
+        assert_eq!(fit.spend, None);
+        assert_eq!(fit.open().unwrap().lifetime_value(&view(&[10], 0).unwrap(), 12, 0.1), Ok(None));
     }
 }

@@ -96,14 +96,23 @@ impl Learnt {
         };
         let (cases, (lapsed, true)) = (lessons.len(), enough(lessons)) else {
             let lapsed = enough(lessons).0;
-            return Err(LearntError::TooFewOfAClass { cases: lessons.len(), lapsed, least: LEAST_OF_A_CLASS });
+            return Err(LearntError::TooFewOfAClass {
+                cases: lessons.len(),
+                lapsed,
+                least: LEAST_OF_A_CLASS,
+            });
         };
-        let example = |lesson: &Lesson| Example { features: lesson.features.values().into(), positive: lesson.lapsed };
+        let example =
+            |lesson: &Lesson| Example { features: lesson.features.values().into(), positive: lesson.lapsed };
         let logistic = Logistic::fit(&lessons.iter().map(example).collect::<Vec<_>>(), L2)?;
         let weights = logistic.weights.iter().zip(&logistic.means).zip(names);
         let mut learnt = Self {
             features: weights
-                .map(|((weight, mean), name)| LearntFeature { name: name.clone(), weight: *weight, mean: *mean })
+                .map(|((weight, mean), name)| LearntFeature {
+                    name: name.clone(),
+                    weight: *weight,
+                    mean: *mean,
+                })
                 .collect(),
             baseline: logistic.baseline(),
             calibration: None,

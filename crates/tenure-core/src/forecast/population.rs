@@ -121,7 +121,10 @@ impl PurchaseSum {
             }
         }
         for ((purchases, bits), customers) in &self.spends {
-            hasher.update(&purchases.to_le_bytes()).update(&bits.to_le_bytes()).update(&customers.to_le_bytes());
+            hasher
+                .update(&purchases.to_le_bytes())
+                .update(&bits.to_le_bytes())
+                .update(&customers.to_le_bytes());
         }
         hasher.finalize().to_hex().to_string()
     }

@@ -22,7 +22,7 @@ const RECENT_DAYS: i32 = 90;
 /// [RFM](super::rfm).
 ///
 /// # Laws
-/// The state is bounded: at most [90](Self) days are kept one by one.
+/// The state is bounded: at most 90 days are kept one by one.
 ///
 /// # Example
 /// ```
@@ -244,9 +244,86 @@ impl PurchaseView {
         (mean_amount > 0.0).then_some(Spend { purchases, mean_amount })
     }
 
+    #[cfg(test)]
+    pub(crate) fn without_amounts(mut self) -> Self {
+        self.state.currencies = None;
+        self
+    }
+
     /// Minor units in units of the currency.
     fn major(&self, minor: i128) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "an amount as a model reads it")]
         self.currency().map_or(0.0, |currency| minor as f64 / f64::from(10_u32.pow(currency.decimals())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fold::fold;
+    use crate::{Customer, CustomerEvent, Event, EventId, Money};
+
+    const HOUR: i64 = 3_600_000_000;
+
+    fn facts(orders: &[(i64, i64)]) -> Vec<Event> {
+        let fact = |(n, (hour, minor)): (usize, &(i64, i64))| {
+            let total = Some(Money::from_minor(*minor, "USD".parse().unwrap()));
+            let fact = CustomerEvent::OrderPlaced { order: None, total, lines: vec![] };
+            let at = Timestamp::from_micros(hour * HOUR).unwrap();
+            let id = EventId::from_foreign("shop", &n.to_string());
+            Event::new(id, Customer::parse("ann", "shop").unwrap(), at, fact).unwrap()
+        };
+        let mut facts: Vec<Event> = orders.iter().enumerate().map(fact).collect();
+        facts.sort_by_key(|fact| (fact.occurred_at(), fact.id()));
+        facts
+    }
+
+    proptest! {
+        /// Against what the words say, out of the whole history.
+        #[test]
+        fn days_and_amounts_are_those_of_the_history(
+            orders in prop::collection::vec((0..6_000_i64, 0..1_000_i64), 1..40),
+            later in 0..3_000_i64,
+            shanghai in prop::bool::ANY,
+        ) {
+            let zone: Zone = if shanghai { "Asia/Shanghai".parse().unwrap() } else { Zone::UTC };
+            let facts = facts(&orders);
+            let as_of = Timestamp::from_micros((6_000 + later) * HOUR).unwrap();
+            let purchases = Purchases::new(zone, None, Rates::default());
+            let state = fold(&purchases, facts.iter().map(Event::view));
+            let view = purchases.view(&state, as_of).unwrap();
+
+            let mut by_day: BTreeMap<i32, i64> = BTreeMap::new();
+            for (hour, minor) in &orders {
+                *by_day.entry(zone.day(Timestamp::from_micros(hour * HOUR).unwrap())).or_default() += minor;
+            }
+            let days: Vec<i32> = by_day.keys().copied().collect();
+            let (first, last, today) = (days[0], days[days.len() - 1], zone.day(as_of));
+            let summary = view.summary(TimeUnit::Days);
+            prop_assert_eq!(
+                (summary.frequency as usize, summary.recency, summary.age),
+                (days.len() - 1, f64::from(last - first), f64::from(today - first))
+            );
+            prop_assert!(summary.check().is_ok());
+            prop_assert_eq!(i64::from(view.recency_days()), i64::from(today - last));
+            for within in [1, 30, 90] {
+                let naive = days.iter().filter(|day| today - **day < i32::try_from(within).unwrap()).count();
+                prop_assert_eq!(view.within(within) as usize, naive);
+            }
+            let repeats: i64 = by_day.values().skip(1).sum();
+            let naive = (days.len() > 1 && repeats > 0)
+                .then(|| repeats as f64 / 100.0 / (days.len() - 1) as f64);
+            prop_assert_eq!(view.repeat_spend().map(|spend| spend.mean_amount), naive);
+        }
+    }
+
+    #[test]
+    fn nobody_without_an_order_has_a_history_of_purchase() {
+        let purchases = Purchases::new(Zone::UTC, None, Rates::default());
+        assert_eq!(purchases.view(&purchases.init(), Timestamp::MAX), None);
     }
 }

@@ -53,13 +53,19 @@ pub fn ece_interval(scored: &[Scored], bins: u32, resampling: Resampling) -> Res
     check_bins(bins)?;
     let Resampling { samples, level, seed } = resampling;
     if samples == 0 || samples > 100_000 {
-        return Err(StatsError::Domain { name: "samples", value: f64::from(samples), expected: "1 to 100,000" });
+        return Err(StatsError::Domain {
+            name: "samples",
+            value: f64::from(samples),
+            expected: "1 to 100,000",
+        });
     }
     if !(level > 0.0 && level < 1.0) {
         return Err(StatsError::Domain { name: "level", value: level, expected: "above 0 and below 1" });
     }
-    let items: Vec<(usize, f64)> =
-        probabilities(scored)?.into_iter().map(|item| (bin_of(item.score, bins), item.score - outcome(item))).collect();
+    let items: Vec<(usize, f64)> = probabilities(scored)?
+        .into_iter()
+        .map(|item| (bin_of(item.score, bins), item.score - outcome(item)))
+        .collect();
     let mut random = SplitMix(seed);
     let mut found: Vec<f64> = (0..samples)
         .map(|_| {
@@ -143,7 +149,8 @@ mod tests {
             (0..n).map(|n| Scored { score: 0.45, positive: n % 2 == 0 }).collect()
         };
         let width = |n: u32, level: f64| {
-            let [low, high] = ece_interval(&items(n), 10, Resampling { level, ..Resampling::default() }).unwrap();
+            let [low, high] =
+                ece_interval(&items(n), 10, Resampling { level, ..Resampling::default() }).unwrap();
             high - low
         };
         let ratio = width(400, 0.9) / width(6_400, 0.9);

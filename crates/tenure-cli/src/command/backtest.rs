@@ -1,0 +1,263 @@
+//! `tenure backtest`: scores judged on the past.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use tenure::core::backtest::{
+    Backtest, BacktestAnswer, BacktestError, Judged, Knowledge, Plan, PlanError, Replay,
+};
+use tenure::core::fold::{Projection, States};
+use tenure::core::log::{Cut, Read};
+use tenure::core::{Duration, Timestamp};
+
+use crate::args;
+use crate::command::{Talk, fit};
+use crate::error::CliError;
+use crate::lang::fill;
+use crate::question::Question;
+use crate::table::{Cell, Table, day_or_instant};
+
+/// Runs the command.
+///
+/// # Errors
+/// Wrong usage or input, cuts that leak, a population that no model fits, or a failing store.
+pub fn run(args: &args::Backtest, talk: Talk) -> Result<ExitCode, CliError> {
+    let question = Question::open(&args.question)?;
+    let end = complete_until(&question)?;
+    let plan = plan(args, &question, end)?;
+    let backtest = Backtest { policy: &question.policy, plan, method: fit::method(&args.model) };
+    let result = backtest.run(&Folded { question: &question, talk }, end).map_err(told)?;
+    answer(&question, &result, talk).print(args.question.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A question's source, folded at any cut.
+struct Folded<'a> {
+    question: &'a Question,
+    talk: Talk,
+}
+
+impl Replay for Folded<'_> {
+    type Error = CliError;
+
+    fn replay<P>(&self, projection: &P, cut: Cut) -> Result<States<P>, CliError>
+    where
+        P: Projection + Clone + Send + Sync,
+    {
+        self.question.fold_under(projection, cut, self.talk)
+    }
+}
+
+/// The end of the local day of the latest fact: dates without a time are their day's first instant.
+fn complete_until(question: &Question) -> Result<Timestamp, CliError> {
+    if let Some(asked) = question.asked() {
+        return Ok(asked);
+    }
+    let mut latest = None;
+    let mut read = Read::all();
+    loop {
+        let page = question.source.read(&read)?;
+        latest = page.facts.iter().map(|fact| fact.event.occurred_at).chain(latest).max();
+        if page.is_last(&read) {
+            break;
+        }
+        read = read.from(page.scanned_to);
+    }
+    let latest = latest.ok_or_else(|| {
+        CliError::input("there are no facts to judge anything by")
+            .hint("import some: tenure import FILE --store S")
+    })?;
+    let zone = question.policy.zone;
+    Ok(zone.end_of_day(zone.date(latest)).unwrap_or(latest))
+}
+
+fn plan(args: &args::Backtest, question: &Question, end: Timestamp) -> Result<Plan, CliError> {
+    let duration = |option: &str, text: &str| {
+        text.parse::<Duration>().map_err(|error| {
+            CliError::input(format!("{option}: {error}")).hint("write a whole number and a unit, such as 30d")
+        })
+    };
+    let horizon = duration("--horizon", &args.horizon)?;
+    let knowledge = if args.knowledge == "recorded" { Knowledge::Recorded } else { Knowledge::AsOccurred };
+    let planned = match &args.from {
+        Some(from) => {
+            let from = question.instant("--from", from)?;
+            Plan::steps(from, duration("--step", &args.step)?, horizon, end, knowledge)
+        }
+        None => {
+            let cuts = |option: &str, texts: &[String]| {
+                texts.iter().map(|text| question.instant(option, text)).collect::<Result<Vec<_>, _>>()
+            };
+            let plan = Plan {
+                train: cuts("--train", &args.train)?,
+                test: cuts("--test", &args.test)?,
+                horizon,
+                knowledge,
+            };
+            plan.check(end).map(|()| plan)
+        }
+    };
+    planned.map_err(|error| untenable(&error))
+}
+
+fn untenable(error: &PlanError) -> CliError {
+    let hint = "tenure backtest --train DATE --test DATE --horizon 90d, or --from DATE --step 30d";
+    CliError::input(error).hint(hint)
+}
+
+fn told(error: BacktestError<CliError>) -> CliError {
+    match error {
+        BacktestError::Replay(error) => error,
+        BacktestError::Plan(error) => untenable(&error),
+        BacktestError::Model { why, .. } => fit::told(&why),
+        BacktestError::Empty { .. } => {
+            CliError::input(error).hint("a log that was imported afterwards: --knowledge as_occurred")
+        }
+        other => CliError::input(other),
+    }
+}
+
+fn answer(question: &Question, result: &BacktestAnswer, talk: Talk) -> crate::answer::Answer {
+    let w = talk.words();
+    let plan = &result.plan;
+    let query = json!({"command": "backtest", "plan": plan, "zone": question.policy.zone, "model": result.model.model});
+    let mut answer = question.answer(query, question.asked(), json!(result), w.backtest, talk);
+    let days = |cuts: &[Timestamp]| cuts.iter().map(|cut| day(question, *cut)).collect::<Vec<_>>().join(", ");
+    let knowledge = match plan.knowledge {
+        Knowledge::Recorded => "recorded",
+        _ => "as_occurred",
+    };
+    let frame = fill(w.trained_at, &[&days(&plan.train), &days(&plan.test), &plan.horizon, &knowledge]);
+    answer.tables.push(judged(result, frame, talk));
+    answer.tables.push(cuts(question, result, talk));
+    if let Some(best) = result.scores.first() {
+        answer.tables.push(reliability(best, talk));
+    }
+    answer.tables.push(warnings(result, talk));
+    if let Some(learnt) = &result.learnt {
+        let mut table = Table::new(w.learnt, &[("feature", w.field), ("weight", w.weight), ("mean", w.mean)]);
+        for feature in &learnt.features {
+            table.push(vec![feature.name.as_str().into(), number(feature.weight), number(feature.mean)]);
+        }
+        answer.tables.push(table);
+    }
+    answer.notes.extend(result.notes.iter().cloned());
+    answer
+}
+
+fn number(number: f64) -> Cell {
+    format!("{number:.4}").into()
+}
+
+fn some(value: Option<f64>) -> Cell {
+    value.map_or(Cell::Empty, number)
+}
+
+fn judged(result: &BacktestAnswer, title: String, talk: Talk) -> Table {
+    let w = talk.words();
+    let mut table = Table::new(
+        title,
+        &[
+            ("score", w.score),
+            ("cases", w.cases),
+            ("lapsed", w.lapsed),
+            ("auc", "AUC"),
+            ("pr_auc", "PR-AUC"),
+            ("brier", w.brier),
+            ("brier_skill", w.skill),
+            ("log_loss", w.log_loss),
+            ("ece", "ECE"),
+            ("ece_interval", w.ece_interval),
+            ("captured_10", w.captured_10),
+            ("value_captured_10", w.value_10),
+        ],
+    );
+    for of in &result.scores {
+        let all = &of.pooled;
+        let ten = all.top.iter().find(|top| (top.share - 0.1).abs() < 1e-9);
+        let [low, high] = all.ece_interval;
+        table.push(vec![
+            of.score.into(),
+            all.cases.into(),
+            Cell::Percent(all.base_rate),
+            some(all.auc),
+            some(all.pr_auc),
+            number(all.brier),
+            some(all.brier_skill),
+            number(all.log_loss),
+            number(all.ece),
+            format!("{low:.3} - {high:.3}").into(),
+            ten.map_or(Cell::Empty, |top| Cell::Percent(top.captured)),
+            ten.and_then(|top| top.value_captured).map_or(Cell::Empty, Cell::Percent),
+        ]);
+    }
+    table
+}
+
+/// The local day of a cut that is its end, else the instant.
+fn day(question: &Question, cut: Timestamp) -> String {
+    let zone = question.policy.zone;
+    let date = zone.date(cut);
+    if zone.end_of_day(date) == Ok(cut) { date.to_string() } else { day_or_instant(cut) }
+}
+
+fn cuts(question: &Question, result: &BacktestAnswer, talk: Talk) -> Table {
+    let w = talk.words();
+    let mut table =
+        Table::new(w.each_cut, &[("cut", w.at), ("customers", w.customers), ("lapsed", w.lapsed)]);
+    for of in &result.scores {
+        table = table.with_column(of.score, of.score);
+    }
+    for (place, cut) in result.plan.test.iter().enumerate() {
+        let of_cut: Vec<_> = result.scores.iter().filter_map(|of| of.cuts.get(place)).collect();
+        let Some(first) = of_cut.first() else { continue };
+        let mut row = vec![day(question, *cut).into(), first.customers.into(), first.lapsed.into()];
+        row.extend(of_cut.iter().map(|of| some(of.auc)));
+        table.push(row);
+    }
+    table
+}
+
+fn reliability(of: &Judged, talk: Talk) -> Table {
+    let w = talk.words();
+    let mut table = Table::new(
+        fill(w.reliability, &[&of.score]),
+        &[("from", w.threshold), ("cases", w.cases), ("said", w.said), ("came", w.happened)],
+    );
+    for bin in of.pooled.reliability.iter().filter(|bin| bin.cases > 0) {
+        table.push(vec![number(bin.from), bin.cases.into(), Cell::Percent(bin.said), Cell::Filled(bin.came)]);
+    }
+    table
+}
+
+fn warnings(result: &BacktestAnswer, talk: Talk) -> Table {
+    let w = talk.words();
+    let mut table = Table::new(
+        w.warnings,
+        &[
+            ("score", w.score),
+            ("from", w.threshold),
+            ("true_alarms", w.true_alarms),
+            ("false_alarms", w.false_alarms),
+            ("false_for_each_true", w.false_each),
+            ("warned", w.warned),
+            ("lead_days", w.lead),
+        ],
+    );
+    for of in &result.scores {
+        let all = &of.warnings;
+        let lead = all
+            .lead_days
+            .map_or(Cell::Empty, |lead| format!("{} / {} / {}", lead.lower, lead.median, lead.upper).into());
+        table.push(vec![
+            of.score.into(),
+            number(all.from),
+            all.true_alarms.into(),
+            all.false_alarms.into(),
+            some(all.false_for_each_true),
+            all.warned.map_or(Cell::Empty, Cell::Percent),
+            lead,
+        ]);
+    }
+    table
+}
