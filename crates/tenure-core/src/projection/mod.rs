@@ -6,6 +6,7 @@ pub mod owner;
 pub mod profile;
 pub mod revenue;
 pub mod rfm;
+mod rhythm;
 mod said;
 pub mod stage;
 pub mod tags;
