@@ -1,6 +1,8 @@
 //! Per-customer projections, one concept per folder or file.
 
+pub mod churn;
 pub mod consent;
+pub mod contact;
 pub mod identities;
 pub mod owner;
 pub mod profile;
