@@ -5,6 +5,11 @@
 //! strategies and laws with `proptest`, faults with `fault`, and with `postgres` a private PostgreSQL cluster for tests, on
 //! Unix.
 
+#[cfg(feature = "proptest")]
+pub mod churn_laws;
+pub mod churn_oracle;
+#[cfg(feature = "proptest")]
+pub mod churn_strategies;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "proptest")]

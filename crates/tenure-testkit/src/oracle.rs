@@ -427,7 +427,7 @@ impl<'a> StageOracle<'a> {
     }
 }
 
-fn micros(fact: &EventView<'_>) -> i64 {
+pub(crate) fn micros(fact: &EventView<'_>) -> i64 {
     fact.occurred_at.as_micros()
 }
 
@@ -435,7 +435,7 @@ fn instant(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX)
 }
 
-fn stated(fact: &EventView<'_>, name: &str) -> Option<i64> {
+pub(crate) fn stated(fact: &EventView<'_>, name: &str) -> Option<i64> {
     Timestamp::parse(fact.value(name)?.as_str()?).ok().map(Timestamp::as_micros)
 }
 
@@ -456,7 +456,7 @@ fn names(of: &Selector, kind: Kind, tracked: Option<&str>) -> bool {
     })
 }
 
-fn matches(of: &Selector, fact: &EventView<'_>) -> bool {
+pub(crate) fn matches(of: &Selector, fact: &EventView<'_>) -> bool {
     names(of, fact.kind, fact.subject) && leaves_pass(of, fact)
 }
 

@@ -17,7 +17,7 @@ const HOUR: i64 = 3_600_000_000;
 /// The durations that policies ask for, in microseconds.
 const POOL: [i64; 6] = [6 * HOUR, 24 * HOUR, 36 * HOUR, 48 * HOUR, 72 * HOUR, 168 * HOUR];
 
-fn duration() -> impl Strategy<Value = Duration> {
+pub(crate) fn duration() -> impl Strategy<Value = Duration> {
     prop::sample::select(&POOL[..]).prop_filter_map("a duration", Duration::from_micros)
 }
 
@@ -70,7 +70,7 @@ fn money() -> impl Strategy<Value = Option<Money>> {
 
 /// What a case is mostly about, so that rare facts meet often enough to contradict each other at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Theme {
+pub(crate) enum Theme {
     Everything,
     Contracts,
     Subscriptions,
@@ -79,7 +79,7 @@ enum Theme {
     Profile,
 }
 
-fn theme() -> impl Strategy<Value = Theme> {
+pub(crate) fn theme() -> impl Strategy<Value = Theme> {
     prop_oneof![
         5 => Just(Theme::Everything),
         1 => Just(Theme::Contracts),
@@ -363,7 +363,7 @@ pub fn stage_history() -> impl Strategy<Value = Vec<Event>> {
     theme().prop_flat_map(history_about)
 }
 
-fn history_about(theme: Theme) -> impl Strategy<Value = Vec<Event>> {
+pub(crate) fn history_about(theme: Theme) -> impl Strategy<Value = Vec<Event>> {
     let start = Timestamp::parse("2024-10-20T00:00:00Z").map_or(0, Timestamp::as_micros);
     let distances = prop::collection::vec((distance(), any::<[u8; 16]>(), any::<bool>()), 1..25);
     distances

@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::json;
 use crate::money::Currency;
+use crate::projection::churn::{Churn, ChurnPolicy, ChurnPolicyError};
 use crate::projection::rfm::{Rfm, RfmPolicy, RfmPolicyError};
 use crate::projection::stage::{
     CadencePolicy, RuleDef, StageDef, StageMachine, StagePolicy, StagePolicyError,
 };
 use crate::rates::Rates;
 use crate::report::quality::{QualityPolicy, QualityPolicyError};
-use crate::time::Zone;
+use crate::time::{Duration, Zone};
 
 /// All decisions of a business.
 ///
@@ -55,6 +56,9 @@ pub struct Policy {
     pub rules: Vec<RuleDef>,
     /// What is expected of the data.
     pub quality: QualityPolicy,
+    /// Signs of leaving and what they are worth; none where a policy has no churn score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub churn: Option<ChurnPolicy>,
 }
 
 impl Default for Policy {
@@ -69,6 +73,7 @@ impl Default for Policy {
             stages: Vec::new(),
             rules: Vec::new(),
             quality: QualityPolicy::default(),
+            churn: None,
         }
     }
 }
@@ -129,6 +134,9 @@ impl Policy {
         if !self.stages.is_empty() || !self.rules.is_empty() {
             self.stages()?;
         }
+        if self.churn.is_some() {
+            self.churn()?;
+        }
         Ok(())
     }
 
@@ -160,6 +168,27 @@ impl Policy {
             _ => None,
         }
         .unwrap_or_default()
+    }
+
+    /// The projection that computes the churn score under this policy.
+    ///
+    /// # Errors
+    /// As [`Self::check`]; also if the policy has no `[churn]`.
+    pub fn churn(&self) -> Result<Churn, Unfit> {
+        let missing = || Unfit { path: "churn".into(), why: "there is no [churn] with signals".into() };
+        let policy = self.churn.clone().ok_or_else(missing)?;
+        Churn::new(policy, self.zone, self.cadence)
+            .map_err(|ChurnPolicyError { path, why }| Unfit { path, why })
+    }
+
+    /// What a customer is worth who may leave: net revenue of the last 365 days, in the policy's currency, or in that of
+    /// the amounts where the policy names none.
+    ///
+    /// # Errors
+    /// As [`Self::rfm`].
+    pub fn value_at_risk(&self) -> Result<Rfm, RfmPolicyError> {
+        let year = RfmPolicy { lookback: Some(Duration::days(365)), ..RfmPolicy::default() };
+        Rfm::new(year, self.zone, self.currency, self.rates.clone())
     }
 
     /// The projection that computes RFM under this policy.
@@ -246,7 +275,7 @@ mod tests {
         let cases = [
             (
                 "nmae = 'x'",
-                "p.toml:1:1: nmae: unknown field `nmae`, expected one of `name`, `zone`, `currency`, `rate`, `cadence`, `rfm`, `stage`, `rule`, `quality`",
+                "p.toml:1:1: nmae: unknown field `nmae`, expected one of `name`, `zone`, `currency`, `rate`, `cadence`, `rfm`, `stage`, `rule`, `quality`, `churn`",
             ),
             (
                 "\n[rfm]\nlookbak = '1d'",

@@ -71,6 +71,15 @@ const RULE: Note = [
     "规则：按此顺序尝试，先成立者触发。`when` 为条件，`because` 为告知的原因。",
 ];
 
+const CHURN: Note = [
+    "Signs of leaving: `base` for everybody, plus the points of each signal, brought into 0 to 100. `bands` says from which scores on risk is called so.",
+    "流失信号：人人都有的 `base` 加上各信号的分值，限于 0 至 100。`bands` 为各风险等级的起始分。",
+];
+const SIGNAL: Note = [
+    "A signal measures one of silence, count, falling, open, latest; from `at_least` (or `at_most`) on it adds `points`, and once more for each further `every`, up to `cap`.",
+    "每个信号度量 silence、count、falling、open、latest 之一；达到 `at_least`（或 `at_most`）即加 `points` 分，每再多一个 `every` 再加一次，至 `cap` 为止。",
+];
+
 impl Policy {
     /// The policy as TOML with every default filled in and a comment for every decision. What is not decided (no
     /// currency, no look-back window, no edges) has no spelling in TOML and stands in a comment.
@@ -95,6 +104,7 @@ impl Policy {
         self.write_top(&mut page);
         self.write_rfm(&mut page);
         self.write_stages(&mut page, &|_| Vec::new());
+        self.write_churn(&mut page, &|_| Vec::new());
         page.text
     }
 
@@ -120,12 +130,13 @@ impl Policy {
         page.gap();
         policy.write_top(&mut page);
         policy.write_rfm(&mut page);
-        policy.write_stages(&mut page, &|rule| {
-            // The comments in the block of a rule: before it, or beside its condition.
-            let named = format!("name = \"{rule}\"\n");
-            let block = text.split("\n\n").find(|block| block.contains(&named));
+        // The comments in the block of a rule or signal: before it, or beside its condition.
+        let why = |line: &str| {
+            let block = text.split("\n\n").find(|block| block.contains(line));
             block.map(notes).unwrap_or_default()
-        });
+        };
+        policy.write_stages(&mut page, &|rule| why(&format!("name = \"{rule}\"\n")));
+        policy.write_churn(&mut page, &why);
         Some(page.text)
     }
 
@@ -236,6 +247,31 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// `why` gives the comments of the block in which a line stands.
+    fn write_churn(&self, page: &mut Page, why: &dyn Fn(&str) -> Vec<String>) {
+        page.gap();
+        page.note(CHURN);
+        let Some(churn) = &self.churn else {
+            page.line("# [churn]\n# base = 0\n# bands = { medium = 25, high = 50, critical = 75 }\n");
+            page.note(SIGNAL);
+            return page.line("# [[churn.signal]]\n# code = \"silent\"\n# silence = \"order_placed\"\n# at_least = \"60d\"\n# points = 40\n# action = \"care_call\"");
+        };
+        why("[churn]\n").iter().for_each(|line| page.line(line));
+        page.line("[churn]");
+        page.field("base", &churn.base);
+        page.field("bands", &churn.bands);
+        page.gap();
+        page.note(SIGNAL);
+        for signal in &churn.signals {
+            page.gap();
+            why(&format!("code = \"{}\"\n", signal.code)).iter().for_each(|line| page.line(line));
+            page.line("[[churn.signal]]");
+            page.fields(signal);
+        }
+    }
+}
+
 /// The files that come with the library. Their comments are in both languages: an English one is ASCII, a Chinese one
 /// is not.
 pub(super) fn preset(name: &str) -> Option<&'static str> {
@@ -322,7 +358,7 @@ fn key(name: &str) -> String {
 }
 
 /// The order in which people read fields: what it is, what it is about, when it holds, what it says. Others follow by name.
-const ORDER: [&str; 41] = [
+const ORDER: [&str; 58] = [
     "name",
     "id",
     "code",
@@ -342,6 +378,13 @@ const ORDER: [&str; 41] = [
     "tag",
     "attribute",
     "score",
+    "falling",
+    "open",
+    "latest",
+    "until",
+    "same_subject",
+    "due",
+    "lead",
     "all",
     "any",
     "not",
@@ -358,12 +401,22 @@ const ORDER: [&str; 41] = [
     "at_least",
     "less_than",
     "at_most",
+    "among",
+    "every",
     "or_never",
     "cadence",
     "min",
     "max",
+    "points",
+    "cap",
+    "action",
+    "medium",
+    "high",
+    "critical",
     "r",
     "f",
+    "m",
+    "fm",
 ];
 
 fn in_order(table: &toml::Table) -> Vec<(&String, &Value)> {

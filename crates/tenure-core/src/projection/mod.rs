@@ -1,12 +1,15 @@
 //! Per-customer projections, one concept per folder or file.
 
+pub mod churn;
 pub mod consent;
+pub mod contact;
 pub mod identities;
 pub mod owner;
 pub mod profile;
 pub mod purchases;
 pub mod revenue;
 pub mod rfm;
+mod rhythm;
 mod said;
 pub mod stage;
 pub mod tags;

@@ -1,5 +1,6 @@
 //! Questions about a population: mergeable, so that threads, processes and machines need no other design.
 
+pub mod churn;
 pub mod quality;
 pub mod revenue;
 pub mod rfm;

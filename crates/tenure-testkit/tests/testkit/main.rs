@@ -1,5 +1,6 @@
 //! The kit itself is tested: that it sees what it is for, and that what it makes up is what it says.
 
+mod churn_oracle;
 mod conformance;
 mod engine;
 mod policy_check;

@@ -451,12 +451,12 @@ impl RawCondition {
     }
 }
 
-fn read_count(value: &Value) -> Result<u32, String> {
+pub(in crate::projection) fn read_count(value: &Value) -> Result<u32, String> {
     let count = value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
     count.ok_or_else(|| format!("{value} is not a number of facts: write a whole number from 1"))
 }
 
-fn read_duration(value: &Value) -> Result<Duration, String> {
+pub(in crate::projection) fn read_duration(value: &Value) -> Result<Duration, String> {
     let text =
         value.as_str().ok_or_else(|| format!("{value} is not a duration: write a text such as \"30d\""))?;
     text.parse().map_err(|error: crate::time::TimeError| error.to_string())
@@ -478,7 +478,7 @@ fn read_money(value: &Value) -> Result<Money, String> {
     }
 }
 
-fn read_threshold(value: &Value) -> Result<Threshold, String> {
+pub(in crate::projection) fn read_threshold(value: &Value) -> Result<Threshold, String> {
     let Value::Object(table) = value else { return read_duration(value).map(Threshold::Fixed) };
     let how = || {
         format!(
@@ -494,6 +494,15 @@ fn read_threshold(value: &Value) -> Result<Threshold, String> {
             max: read_duration(max)?,
         }),
         _ => Err(how()),
+    }
+}
+
+pub(in crate::projection) fn write_threshold(threshold: Threshold) -> Value {
+    match threshold {
+        Threshold::Fixed(duration) => duration.to_string().into(),
+        Threshold::Cadence { times, min, max } => {
+            json!({"cadence": times.write(), "min": min.to_string(), "max": max.to_string()})
+        }
     }
 }
 
@@ -609,12 +618,7 @@ impl From<Condition> for RawCondition {
             Condition::Silence { of, at_least, or_never } => {
                 raw.silence = Some(of);
                 raw.or_never = Some(or_never);
-                raw.at_least = Some(match at_least {
-                    Threshold::Fixed(duration) => duration.to_string().into(),
-                    Threshold::Cadence { times, min, max } => {
-                        json!({"cadence": times.write(), "min": min.to_string(), "max": max.to_string()})
-                    }
-                });
+                raw.at_least = Some(write_threshold(at_least));
             }
             Condition::InStageFor(duration) => raw.in_stage_for = Some(duration),
             Condition::Flag(flag) => raw.flag = Some(flag.to_string().into()),

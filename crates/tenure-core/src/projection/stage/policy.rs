@@ -288,7 +288,7 @@ impl StagePolicy {
     }
 }
 
-fn check_cadence(cadence: CadencePolicy) -> Result<(), StagePolicyError> {
+pub(in crate::projection) fn check_cadence(cadence: CadencePolicy) -> Result<(), StagePolicyError> {
     if !(3..=33).contains(&cadence.gaps) {
         return Err(StagePolicyError::Cadence {
             why: format!("gaps = {}: write 3 to 33", cadence.gaps).into(),
@@ -326,7 +326,7 @@ fn check_stages(stages: &[StageDef]) -> Result<StageIx, StagePolicyError> {
     }
 }
 
-fn is_code(text: &str) -> bool {
+pub(in crate::projection) fn is_code(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.len() <= 64
         && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))

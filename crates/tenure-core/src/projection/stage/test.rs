@@ -160,11 +160,7 @@ impl Test {
     fn threshold(&self, memory: Memory<'_>) -> i64 {
         let Self::Rhythm { rhythm, words, default, thousandths, min, max, .. } = *self else { return NONE };
         let cadence = memory.cadence(rhythm, words).unwrap_or(default);
-        // In two parts, for the product may not fit; beyond that it is more than any `max`.
-        let whole = (cadence / 1_000).saturating_mul(thousandths);
-        let rest = (cadence % 1_000).saturating_mul(thousandths) / 1_000;
-        // Not `clamp`: the bounds are in order by the policy's check.
-        whole.saturating_add(rest).min(max).max(min)
+        memory::scaled(cadence, thousandths, min, max)
     }
 
     /// The first instant after `at` at which silence alone turns it round; [`NONE`] if it never does.
