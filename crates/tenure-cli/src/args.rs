@@ -59,6 +59,8 @@ pub enum Command {
     Revenue(Revenue),
     /// Fit a model of repeat purchase to everybody's history, and write it to a file.
     Fit(Fit),
+    /// Compare two policies: who would change stage, segment or risk band, and why.
+    Diff(Diff),
     /// Judge scores on the past: what they would have said at each cut, and what came.
     Backtest(Backtest),
     /// Ask about behaviour: funnel, retention, lifecycle, paths, stickiness, transitions, repurchase, by a JSON file.
@@ -429,9 +431,43 @@ pub struct Fit {
     #[arg(long, value_parser = PossibleValuesParser::new(["weeks", "days"]), default_value = "weeks")]
     pub unit: String,
 
+    /// Also learn a score, at the instant this time before --as-of: the probability that nothing is bought within it.
+    #[arg(long, value_name = "DURATION")]
+    pub horizon: Option<String>,
+
+    /// What was known at that instant: by when facts were recorded, or, of a log that was imported afterwards, by when
+    /// they happened.
+    #[arg(long, value_parser = PossibleValuesParser::new(["recorded", "as_occurred"]), default_value = "recorded", requires = "horizon")]
+    pub knowledge: String,
+
     /// The model file to write.
     #[arg(long, value_name = "FILE.json")]
     pub out: Option<PathBuf>,
+}
+
+/// `tenure diff`
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// Where the facts are.
+    #[command(flatten)]
+    pub source: Source,
+
+    /// The instant to compare at: RFC 3339, or a date (then the last microsecond of that local day of the first policy).
+    /// Default: the log's latest fact.
+    #[arg(long, value_name = "INSTANT|DATE")]
+    pub as_of: Option<String>,
+
+    /// A preset (retail, saas, b2b) or a TOML file; twice: the one that rules, and the other.
+    #[arg(long, value_name = "PRESET|FILE.toml", required = true)]
+    pub policy: Vec<String>,
+
+    /// How many customers of each change are named.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub examples: usize,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `tenure backtest`

@@ -47,6 +47,14 @@ macro_rules! words {
 }
 
 words! {
+    diff: "What changes from {} to {}", "从 {} 到 {} 的变化";
+    aspect: "In", "方面";
+    aspect_stage: "stage", "阶段";
+    aspect_segment: "segment", "分群";
+    aspect_band: "risk band", "风险等级";
+    by_first: "{} says", "{} 的判断";
+    differing: "{} of {} customers change", "{} / {} 位客户有变化";
+    examples: "For example", "示例";
     fitted: "Model of repeat purchase", "复购模型";
     parameter: "Parameter", "参数";
     standard_error: "Standard error", "标准误";

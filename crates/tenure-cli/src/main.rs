@@ -46,6 +46,7 @@ fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Quarantine(args) => command::quarantine::run(args, talk),
         Command::Revenue(args) => command::revenue::run(args, talk),
         Command::Fit(args) => command::fit::run(args, talk),
+        Command::Diff(args) => command::diff::run(args, talk),
         Command::Backtest(args) => command::backtest::run(args, talk),
         Command::Query(args) => command::query::run(args, talk),
         Command::Funnel(args) => command::query::funnel(args, talk),

@@ -33,6 +33,7 @@
 //! | [`projection`] | per customer: [`projection::stage`], [`projection::rfm`], [`projection::profile`], [`projection::tags`], [`projection::owner`], [`projection::identities`], [`projection::consent`], [`projection::purchases`] |
 //! | [`report`] | over customers: [`report::Report`], a commutative monoid |
 //! | [`policy`] | [`Policy`]: what a business decides, as TOML |
+//! | [`diff`] | [`diff::PolicyDiff`]: what another policy makes of everybody |
 //! | [`query`] | [`query::Query`]: funnels, retention, movement and other questions about behaviour |
 //! | [`forecast`] | [`forecast::PurchaseFit`], [`forecast::Forecast`]: how likely customers are to buy again, and for how much; [`forecast::Learnt`] |
 //! | [`backtest`] | [`backtest::Backtest`]: what would have been said at past instants, judged by what came |
@@ -66,6 +67,7 @@ pub mod fold;
 pub mod projection;
 pub mod report;
 pub mod policy;
+pub mod diff;
 pub mod query;
 pub mod forecast;
 pub mod backtest;

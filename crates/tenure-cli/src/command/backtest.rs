@@ -7,6 +7,7 @@ use tenure::core::backtest::{
     Backtest, BacktestAnswer, BacktestError, Judged, Knowledge, Plan, PlanError, Replay,
 };
 use tenure::core::fold::{Projection, States};
+use tenure::core::forecast::Learnt;
 use tenure::core::log::{Cut, Read};
 use tenure::core::{Duration, Timestamp};
 
@@ -32,9 +33,11 @@ pub fn run(args: &args::Backtest, talk: Talk) -> Result<ExitCode, CliError> {
 }
 
 /// A question's source, folded at any cut.
-struct Folded<'a> {
-    question: &'a Question,
-    talk: Talk,
+pub struct Folded<'a> {
+    /// The question.
+    pub question: &'a Question,
+    /// How its progress is told.
+    pub talk: Talk,
 }
 
 impl Replay for Folded<'_> {
@@ -72,13 +75,8 @@ fn complete_until(question: &Question) -> Result<Timestamp, CliError> {
 }
 
 fn plan(args: &args::Backtest, question: &Question, end: Timestamp) -> Result<Plan, CliError> {
-    let duration = |option: &str, text: &str| {
-        text.parse::<Duration>().map_err(|error| {
-            CliError::input(format!("{option}: {error}")).hint("write a whole number and a unit, such as 30d")
-        })
-    };
     let horizon = duration("--horizon", &args.horizon)?;
-    let knowledge = if args.knowledge == "recorded" { Knowledge::Recorded } else { Knowledge::AsOccurred };
+    let knowledge = knowledge(&args.knowledge);
     let planned = match &args.from {
         Some(from) => {
             let from = question.instant("--from", from)?;
@@ -100,12 +98,28 @@ fn plan(args: &args::Backtest, question: &Question, end: Timestamp) -> Result<Pl
     planned.map_err(|error| untenable(&error))
 }
 
+/// A duration as people write it.
+///
+/// # Errors
+/// If it is none.
+pub fn duration(option: &str, text: &str) -> Result<Duration, CliError> {
+    text.parse().map_err(|error| {
+        CliError::input(format!("{option}: {error}")).hint("write a whole number and a unit, such as 30d")
+    })
+}
+
+/// The knowledge of a name that clap has let in.
+pub fn knowledge(name: &str) -> Knowledge {
+    if name == "recorded" { Knowledge::Recorded } else { Knowledge::AsOccurred }
+}
+
 fn untenable(error: &PlanError) -> CliError {
     let hint = "tenure backtest --train DATE --test DATE --horizon 90d, or --from DATE --step 30d";
     CliError::input(error).hint(hint)
 }
 
-fn told(error: BacktestError<CliError>) -> CliError {
+/// What is wrong with a backtest, and what to do.
+pub fn told(error: BacktestError<CliError>) -> CliError {
     match error {
         BacktestError::Replay(error) => error,
         BacktestError::Plan(error) => untenable(&error),
@@ -135,14 +149,20 @@ fn answer(question: &Question, result: &BacktestAnswer, talk: Talk) -> crate::an
     }
     answer.tables.push(warnings(result, talk));
     if let Some(learnt) = &result.learnt {
-        let mut table = Table::new(w.learnt, &[("feature", w.field), ("weight", w.weight), ("mean", w.mean)]);
-        for feature in &learnt.features {
-            table.push(vec![feature.name.as_str().into(), number(feature.weight), number(feature.mean)]);
-        }
-        answer.tables.push(table);
+        answer.tables.push(weights(learnt, talk));
     }
     answer.notes.extend(result.notes.iter().cloned());
     answer
+}
+
+/// What a learnt score makes of each feature.
+pub fn weights(learnt: &Learnt, talk: Talk) -> Table {
+    let w = talk.words();
+    let mut table = Table::new(w.learnt, &[("feature", w.field), ("weight", w.weight), ("mean", w.mean)]);
+    for feature in &learnt.features {
+        table.push(vec![feature.name.as_str().into(), number(feature.weight), number(feature.mean)]);
+    }
+    table
 }
 
 fn number(number: f64) -> Cell {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use tenure::core::Timestamp;
+use tenure::core::backtest::learn_at;
 use tenure::core::forecast::{ForecastError, Method, Origin, Parameter, PurchaseFit, PurchaseReport};
 use tenure::core::log::{KnownAt, Read};
 use tenure::core::projection::purchases::{Purchases, TimeUnit};
@@ -12,7 +13,7 @@ use tenure::core::report::add_all;
 
 use crate::answer::Answer;
 use crate::args;
-use crate::command::Talk;
+use crate::command::{Talk, backtest};
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
@@ -108,6 +109,9 @@ fn shown(question: &Question, fit: &PurchaseFit, as_of: Timestamp, talk: Talk) -
         let likelihood = format!("{:.4}", spend.log_likelihood);
         let title = fill(w.spend_of, &[&spend.customers, &likelihood, &correlation]);
         answer.tables.push(table(format!("{title} ({})", spend.currency), &spend.parameters));
+    }
+    if let Some(learnt) = &fit.learnt {
+        answer.tables.push(backtest::weights(&learnt.score, talk));
     }
     answer.notes.extend(fit.notes.iter().cloned());
     answer

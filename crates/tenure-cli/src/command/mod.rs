@@ -4,6 +4,7 @@ pub mod backtest;
 pub mod backup;
 pub mod customer;
 pub mod demo;
+pub mod diff;
 pub mod erase;
 pub mod fit;
 pub mod import;

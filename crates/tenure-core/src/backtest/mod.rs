@@ -21,9 +21,9 @@ pub use plan::{Knowledge, Plan, PlanError};
 pub use warning::{LeadDays, Warnings};
 
 use self::cases::Cases;
-use crate::forecast::{FEATURES, ForecastError, Learnt, LearntError, Lesson, Method, PurchaseFit};
+use crate::forecast::{ForecastError, Learnt, LearntError, LearntFit, Lesson, Method, PurchaseFit, names};
 use crate::policy::Policy;
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 use serde::Serialize;
 
 /// A backtest made ready: a policy, a plan and a model of repeat purchase.
@@ -65,11 +65,6 @@ impl Backtest<'_> {
     ) -> Result<BacktestAnswer, BacktestError<R::Error>> {
         self.plan.check(end)?;
         let Cases { all, model } = Cases::of(self, replay)?;
-        for (cut, at) in self.plan.cuts().enumerate() {
-            if all.iter().all(|case| case.cut != cut) {
-                return Err(BacktestError::Empty { cut: at });
-            }
-        }
         self.judge(&all, model)
     }
 
@@ -89,6 +84,13 @@ impl Backtest<'_> {
             scores.push(judge::Scores { name: "learnt", p: p.collect::<Result<_, _>>()? });
         }
         scores.push(judge::Scores { name: "p0", p: cases.iter().map(|case| case.p0).collect() });
+        if cases.iter().any(|case| case.rules.is_some()) {
+            let rules = |case: &Case| f64::from(case.rules.unwrap_or(0));
+            match judge::Scores::calibrated("rules", cases, &self.plan, rules) {
+                Ok(score) => scores.push(score),
+                Err(error) => notes.push(format!("no score by rules: {error}")),
+            }
+        }
         let recency = |case: &Case| libm::log1p(f64::from(case.recency_days));
         scores.push(judge::Scores::calibrated("recency", cases, &self.plan, recency)?);
         // A high sum is a good customer.
@@ -104,7 +106,8 @@ impl Backtest<'_> {
 
     /// Learns at the training cuts; with several, the last one calibrates what the others taught.
     fn learn(&self, cases: &[Case]) -> Result<Learnt, LearntError> {
-        let names: Vec<String> = FEATURES.iter().map(|name| (*name).to_owned()).collect();
+        let signals = self.policy.churn.iter().flat_map(|churn| &churn.signals);
+        let names = names(signals.map(|signal| signal.code.as_ref()));
         let last = self.plan.train.len().saturating_sub(1);
         let lessons = |of: &dyn Fn(usize) -> bool| -> Vec<Lesson> {
             let cases = cases.iter().filter(|case| of(case.cut));
@@ -115,6 +118,22 @@ impl Backtest<'_> {
         }
         Learnt::of(&names, &lessons(&|cut| cut < last), &lessons(&|cut| cut == last))
     }
+}
+
+/// Learns a score at one cut whose labels are complete, to be kept beside the model that is asked with it.
+///
+/// # Errors
+/// As [`Backtest::run`]; [`BacktestError::Learnt`] with too little to learn from.
+pub fn learn_at<R: Replay>(
+    policy: &Policy,
+    method: Method,
+    (cut, horizon, knowledge): (Timestamp, Duration, Knowledge),
+    replay: &R,
+) -> Result<LearntFit, BacktestError<R::Error>> {
+    let plan = Plan { train: vec![cut], test: Vec::new(), horizon, knowledge };
+    let backtest = Backtest { policy, plan, method };
+    let Cases { all, .. } = Cases::of(&backtest, replay)?;
+    Ok(LearntFit { horizon, cut, score: backtest.learn(&all)? })
 }
 
 /// Why a backtest has no answer.

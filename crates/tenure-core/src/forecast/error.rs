@@ -11,13 +11,16 @@ use crate::projection::purchases::TimeUnit;
 #[non_exhaustive]
 pub enum ForecastError {
     /// The fit. **What to do:** as the error says; mostly more customers, or a longer window.
-    #[error("{}: {why}", method.label())]
+    #[error("{why}")]
     Fit {
         /// Which model.
         method: Method,
         /// Why.
         why: StatsError,
     },
+    /// The learnt score of one customer.
+    #[error(transparent)]
+    Learnt(#[from] super::LearntError),
     /// A number of one customer. **What to do:** as the error says.
     #[error("{0}")]
     Stats(#[from] StatsError),
@@ -29,6 +32,11 @@ pub enum ForecastError {
         /// Another.
         second: Currency,
     },
+    /// The learnt score looks at other signals than the policy has. **What to do:** learn again under this policy.
+    #[error(
+        "the learnt score was learnt under other churn signals than the policy has: fit again under this policy"
+    )]
+    Features,
     /// A model file is no JSON of the shape that is documented. **What to do:** fit again.
     #[error("{path}: {why}")]
     Shape {

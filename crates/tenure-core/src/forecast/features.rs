@@ -1,5 +1,6 @@
 //! What a learnt score looks at.
 
+use crate::projection::churn::ChurnView;
 use crate::projection::purchases::PurchaseView;
 
 /// The names of what every learnt score looks at, in order; signals of the policy follow.
@@ -13,6 +14,12 @@ pub const FEATURES: [&str; 8] = [
     "ln_mean_amount",
     "ln_p0",
 ];
+
+/// The names of all features under a policy with these signals.
+pub(crate) fn names<'a>(signals: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let signals = signals.map(|code| format!("signal {code}"));
+    FEATURES.iter().map(|name| (*name).to_owned()).chain(signals).collect()
+}
 
 /// What is known of a customer at an instant, as numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,10 +58,11 @@ impl Features {
         ])
     }
 
-    /// The same and further ones, such as the points of signals.
+    /// The same and the points of every signal of a policy.
     #[must_use]
-    pub fn and(mut self, more: impl IntoIterator<Item = f64>) -> Self {
-        self.0.extend(more);
+    pub fn and_signals(mut self, rules: Option<&ChurnView>) -> Self {
+        let signals = rules.into_iter().flat_map(|rules| &rules.signals);
+        self.0.extend(signals.map(|signal| f64::from(signal.points)));
         self
     }
 

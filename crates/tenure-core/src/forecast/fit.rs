@@ -6,10 +6,11 @@ use tenure_stats::{
     StatsError, clv, spend_correlation,
 };
 
-use super::{ForecastError, PurchaseSum};
+use super::{Features, ForecastError, Learnt, LearntView, PurchaseSum, names};
 use crate::money::Currency;
+use crate::projection::churn::ChurnView;
 use crate::projection::purchases::{PurchaseView, TimeUnit};
-use crate::time::{Timestamp, Zone};
+use crate::time::{Duration, Timestamp, Zone};
 
 /// Which model of repeat purchase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -178,8 +179,23 @@ pub struct PurchaseFit {
     pub notes: Vec<String>,
     /// How much a purchase brings; none where that cannot be fitted.
     pub spend: Option<SpendFit>,
+    /// The score learnt beside it; none where none was asked for, or there was too little to learn from.
+    #[serde(default)]
+    pub learnt: Option<LearntFit>,
     /// What it was fitted to.
     pub origin: Origin,
+}
+
+/// A learnt score as it is kept: it looks at the probabilities of the model beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LearntFit {
+    /// Of what it is the probability: that nothing is bought within this time.
+    pub horizon: Duration,
+    /// Where it was learnt; what came was known a horizon later.
+    pub cut: Timestamp,
+    /// What was learnt.
+    pub score: Learnt,
 }
 
 impl PurchaseFit {
@@ -225,6 +241,7 @@ impl PurchaseFit {
             distinct: rows.len() as u64,
             notes,
             spend,
+            learnt: None,
             origin,
         })
     }
@@ -337,6 +354,26 @@ impl PurchaseFit {
             model,
             spend,
         })
+    }
+
+    /// The probability that a customer buys nothing within the horizon of the learnt score, and what it is made of; none
+    /// without a learnt score. `rules` is what the policy's churn signals say, where it has any.
+    ///
+    /// # Errors
+    /// [`ForecastError::Features`] for a score that was learnt under other signals; as [`Forecast::p_no_purchase`].
+    pub fn learnt_of(
+        &self,
+        forecast: &Forecast,
+        view: &PurchaseView,
+        rules: Option<&ChurnView>,
+    ) -> Result<Option<LearntView>, ForecastError> {
+        let Some(LearntFit { horizon, score, .. }) = &self.learnt else { return Ok(None) };
+        let asked = names(rules.into_iter().flat_map(|rules| &rules.signals).map(|signal| &*signal.code));
+        if !score.features.iter().map(|feature| &feature.name).eq(&asked) {
+            return Err(ForecastError::Features);
+        }
+        let p0 = forecast.p_no_purchase(view, horizon.as_seconds() / 86_400.0)?;
+        Ok(Some(score.score(&Features::of(view, p0).and_signals(rules))?))
     }
 
     /// Whether the model speaks of these data: purchase days of this zone, amounts of this currency (none: there are none

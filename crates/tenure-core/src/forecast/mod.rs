@@ -12,7 +12,8 @@ mod learnt;
 mod population;
 
 pub use error::ForecastError;
+pub(crate) use features::names;
 pub use features::{FEATURES, Features};
-pub use fit::{Forecast, Method, Origin, Parameter, PurchaseFit, SpendFit};
+pub use fit::{Forecast, LearntFit, Method, Origin, Parameter, PurchaseFit, SpendFit};
 pub use learnt::{Learnt, LearntError, LearntFeature, LearntView, Lesson};
 pub use population::{PurchaseReport, PurchaseSum};

@@ -40,15 +40,7 @@ impl Report for PurchaseReport {
     type Answer = PurchaseSum;
 
     fn add(&self, sum: &mut PurchaseSum, _: Shown<'_>, view: &Self::View) {
-        let Some(view) = view else { return };
-        let repeats = view.days().saturating_sub(1);
-        let last = view.age_days().saturating_sub(view.recency_days());
-        *sum.histories.entry([repeats, view.age_days(), last]).or_default() += 1;
-        if let Some(spend) = view.repeat_spend() {
-            *sum.spends.entry((spend.purchases, spend.mean_amount.to_bits())).or_default() += 1;
-        }
-        sum.currencies = both(sum.currencies, view.currencies());
-        sum.missing_rate = sum.missing_rate.saturating_add(view.missing_rate());
+        view.iter().for_each(|view| sum.add(view));
     }
 
     fn merge(&self, into: &mut PurchaseSum, other: PurchaseSum) {
@@ -78,6 +70,18 @@ fn both(
 }
 
 impl PurchaseSum {
+    /// Adds one customer.
+    pub(crate) fn add(&mut self, view: &PurchaseView) {
+        let repeats = view.days().saturating_sub(1);
+        let last = view.age_days().saturating_sub(view.recency_days());
+        *self.histories.entry([repeats, view.age_days(), last]).or_default() += 1;
+        if let Some(spend) = view.repeat_spend() {
+            *self.spends.entry((spend.purchases, spend.mean_amount.to_bits())).or_default() += 1;
+        }
+        self.currencies = both(self.currencies, view.currencies());
+        self.missing_rate = self.missing_rate.saturating_add(view.missing_rate());
+    }
+
     /// The histories in a unit of time.
     ///
     /// # Errors
