@@ -14,6 +14,7 @@ mod corpus;
 mod demo;
 mod doctor;
 mod erase;
+mod forecast;
 mod hostile;
 mod import;
 mod page;
