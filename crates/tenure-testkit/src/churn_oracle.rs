@@ -106,7 +106,8 @@ impl<'a> ChurnOracle<'a> {
                 }
                 _ => {}
             }
-            instants.extend(anchors.iter().flat_map(|anchor| lengths.iter().map(move |length| anchor + length)));
+            instants
+                .extend(anchors.iter().flat_map(|anchor| lengths.iter().map(move |length| anchor + length)));
         }
         instants
     }
@@ -128,7 +129,8 @@ impl<'a> ChurnOracle<'a> {
                 days.push(day);
             }
         }
-        let mut gaps: Vec<i64> = days.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?)).collect();
+        let mut gaps: Vec<i64> =
+            days.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?)).collect();
         gaps.reverse();
         gaps.truncate(self.cadence.gaps.into());
         gaps.sort_unstable();
@@ -182,7 +184,10 @@ impl<'a> ChurnOracle<'a> {
                 let mut raw = 0;
                 if earlier >= u64::from(*among) {
                     // The greatest whole percent by which they can be called fewer.
-                    raw = (0..=100).rev().find(|percent| earlier * (100 - percent) >= recent * 100).unwrap_or(0);
+                    raw = (0..=100)
+                        .rev()
+                        .find(|percent| earlier * (100 - percent) >= recent * 100)
+                        .unwrap_or(0);
                 }
                 let raw = i64::try_from(raw).unwrap_or(0);
                 let threshold = Limit::AtLeast(i64::from(*at_least));
@@ -194,7 +199,8 @@ impl<'a> ChurnOracle<'a> {
                 let closes = |begun: &EventView<'_>, end: &EventView<'_>| {
                     matches(until, end)
                         && (!same_subject || end.subject == begun.subject)
-                        && (micros(end) > micros(begun) || (micros(end) == micros(begun) && !matches(of, end)))
+                        && (micros(end) > micros(begun)
+                            || (micros(end) == micros(begun) && !matches(of, end)))
                 };
                 let mut open: Vec<(i64, i64, EventId)> = self
                     .matching(of, at)
@@ -242,13 +248,7 @@ impl<'a> ChurnOracle<'a> {
 }
 
 /// With the facts that are named: of more than those the last ones, or the first.
-fn seen(
-    raw: Option<i64>,
-    points: i32,
-    since: Option<i64>,
-    ids: &[EventId],
-    last: bool,
-) -> OracleSignal {
+fn seen(raw: Option<i64>, points: i32, since: Option<i64>, ids: &[EventId], last: bool) -> OracleSignal {
     let from = if last { ids.len().saturating_sub(NAMED) } else { 0 };
     let facts: Vec<EventId> = ids.iter().copied().skip(from).take(NAMED).collect();
     let more = (ids.len() - facts.len()) as u64;

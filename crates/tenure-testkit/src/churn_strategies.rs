@@ -5,9 +5,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use tenure_core::projection::churn::{
-    Bands, Churn, ChurnPolicy, Limit, Measure, OpenLimit, SignalDef,
-};
+use tenure_core::projection::churn::{Bands, Churn, ChurnPolicy, Limit, Measure, OpenLimit, SignalDef};
 use tenure_core::projection::stage::{CadencePolicy, Threshold, Times};
 use tenure_core::select::{Leaf, Op, Selector};
 use tenure_core::{Duration, Event, Zone};
@@ -31,10 +29,20 @@ pub struct ChurnCase {
 const fn names(theme: Theme) -> &'static [&'static str] {
     match theme {
         Theme::Contracts => &["contract_signed", "contract_signed", "contract_ended"],
-        Theme::Subscriptions => &["trial_started", "trial_started", "subscription_started", "subscription_ended"],
+        Theme::Subscriptions => {
+            &["trial_started", "trial_started", "subscription_started", "subscription_ended"]
+        }
         Theme::Tickets => &["ticket_opened", "ticket_reopened", "ticket_resolved"],
         Theme::Profile => &["survey_answered", "survey_answered", "tag_added"],
-        _ => &["order_placed", "order_placed", "order_refunded", "session_started", "tracked", "lesson", "message_sent"],
+        _ => &[
+            "order_placed",
+            "order_placed",
+            "order_refunded",
+            "session_started",
+            "tracked",
+            "lesson",
+            "message_sent",
+        ],
     }
 }
 
@@ -67,14 +75,11 @@ fn threshold() -> impl Strategy<Value = Threshold> {
 }
 
 fn limit(numbers: core::ops::Range<u32>) -> impl Strategy<Value = Limit<u32>> {
-    (numbers, any::<bool>()).prop_map(|(number, least)| {
-        if least { Limit::AtLeast(number.max(1)) } else { Limit::AtMost(number) }
-    })
+    (numbers, any::<bool>())
+        .prop_map(|(number, least)| if least { Limit::AtLeast(number.max(1)) } else { Limit::AtMost(number) })
 }
 
-fn maybe<T: core::fmt::Debug + Clone>(
-    one: impl Strategy<Value = T>,
-) -> impl Strategy<Value = Option<T>> {
+fn maybe<T: core::fmt::Debug + Clone>(one: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
     prop::option::weighted(0.6, one)
 }
 
@@ -101,9 +106,10 @@ fn falling(theme: Theme) -> impl Strategy<Value = Measure> {
 
 fn open(theme: Theme) -> impl Strategy<Value = Measure> {
     let zero_or = || prop_oneof![1 => Just(Duration::ZERO), 2 => duration()];
-    let for_so_long = (zero_or(), maybe(duration()))
-        .prop_map(|(at_least, every)| OpenLimit::For { at_least, every });
-    let so_many = (1..4_u32, maybe(1..3_u32)).prop_map(|(at_least, every)| OpenLimit::Many { at_least, every });
+    let for_so_long =
+        (zero_or(), maybe(duration())).prop_map(|(at_least, every)| OpenLimit::For { at_least, every });
+    let so_many =
+        (1..4_u32, maybe(1..3_u32)).prop_map(|(at_least, every)| OpenLimit::Many { at_least, every });
     let limit = prop_oneof![for_so_long, so_many];
     let due = prop_oneof![
         2 => Just(None),
@@ -128,13 +134,7 @@ fn latest(theme: Theme) -> impl Strategy<Value = Measure> {
 }
 
 fn measure(theme: Theme) -> BoxedStrategy<Measure> {
-    let any = prop_oneof![
-        silence(theme),
-        count(theme),
-        falling(theme),
-        open(theme),
-        latest(theme),
-    ];
+    let any = prop_oneof![silence(theme), count(theme), falling(theme), open(theme), latest(theme),];
     match theme {
         Theme::Contracts | Theme::Subscriptions | Theme::Tickets => {
             prop_oneof![1 => open(theme), 1 => any].boxed()

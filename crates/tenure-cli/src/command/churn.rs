@@ -85,16 +85,22 @@ pub fn answer(question: &Question, asked: &Asked<'_>, talk: Talk) -> Result<Answ
 /// The stage of a name.
 fn in_stage(question: &Question, machine: Option<&StageMachine>, name: &str) -> Result<StageIx, CliError> {
     let Some(machine) = machine else {
-        return Err(CliError::input(format!("--stage {name}: policy \"{}\" has no stages", question.policy.name))
-            .hint("leave --stage out, or name a policy with [[stage]] and [[rule]] tables"));
+        return Err(CliError::input(format!(
+            "--stage {name}: policy \"{}\" has no stages",
+            question.policy.name
+        ))
+        .hint("leave --stage out, or name a policy with [[stage]] and [[rule]] tables"));
     };
     let policy = machine.policy();
     policy.find(name).ok_or_else(|| {
         let known: Vec<&str> = policy.stages().iter().map(|stage| stage.id.as_ref()).collect();
         let near = nearest(name, known.iter().copied());
         let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-        CliError::input(format!("--stage {name}: policy \"{}\" has no such stage{near}", question.policy.name))
-            .hint(format!("its stages are {}", known.join(", ")))
+        CliError::input(format!(
+            "--stage {name}: policy \"{}\" has no such stage{near}",
+            question.policy.name
+        ))
+        .hint(format!("its stages are {}", known.join(", ")))
     })
 }
 
@@ -200,10 +206,11 @@ fn shown_table(churn: &Churn, machine: Option<&StageMachine>, result: &WarningAn
             u64::from(one.score).into(),
             band(one.band, talk),
             stage.map_or(Cell::Empty, |(stage, machine)| stages::label(machine.policy(), stage, talk)),
-            reasons.join("\n").into(),
+            reasons.join(" · ").into(),
             one.value_at_risk.map_or(Cell::Empty, Cell::Money),
             // The day is enough where somebody wants to know whom to call.
-            one.last_contact.map_or(Cell::Empty, |at| day_or_instant(at).chars().take(10).collect::<String>().into()),
+            one.last_contact
+                .map_or(Cell::Empty, |at| day_or_instant(at).chars().take(10).collect::<String>().into()),
             one.owner.as_deref().map_or(Cell::Empty, Cell::from),
             one.action.as_deref().map_or(Cell::Empty, |code| action(code, talk)),
         ]);

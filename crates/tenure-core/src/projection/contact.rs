@@ -23,13 +23,8 @@ pub struct LastContact;
 
 impl LastContact {
     /// The kinds that are contact by us. What is only planned is none.
-    pub const KINDS: [Kind; 5] = [
-        Kind::MessageSent,
-        Kind::FollowUpLogged,
-        Kind::TicketResponded,
-        Kind::OfferMade,
-        Kind::QuoteSent,
-    ];
+    pub const KINDS: [Kind; 5] =
+        [Kind::MessageSent, Kind::FollowUpLogged, Kind::TicketResponded, Kind::OfferMade, Kind::QuoteSent];
 }
 
 impl Projection for LastContact {

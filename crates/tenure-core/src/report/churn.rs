@@ -126,7 +126,8 @@ fn value(values: &RfmView) -> Option<MoneySum> {
 impl Warnings<'_> {
     fn warning(&self, name: &str, view: &View) -> Warning {
         let (churn, stage, values, contact, owner) = view;
-        let code = |stage: &StageView| self.stages.map(|machine| machine.policy().code(stage.stage).to_owned());
+        let code =
+            |stage: &StageView| self.stages.map(|machine| machine.policy().code(stage.stage).to_owned());
         Warning {
             customer: name.to_owned(),
             score: churn.score,
@@ -165,7 +166,10 @@ impl Report for Warnings<'_> {
 
     fn add(&self, sum: &mut WarningSum, customer: Shown<'_>, view: &View) {
         let (churn, stage, values, ..) = view;
-        if self.stage.is_some_and(|wanted| stage.as_ref().and_then(|now| now.map(|now| now.stage)) != Some(wanted)) {
+        if self
+            .stage
+            .is_some_and(|wanted| stage.as_ref().and_then(|now| now.map(|now| now.stage)) != Some(wanted))
+        {
             return;
         }
         let money = value(values);
@@ -183,7 +187,8 @@ impl Report for Warnings<'_> {
         let worth = money.map_or(0, |money| money.minor);
         let rank = (Reverse(churn.score), Reverse(worth), customer.name.to_owned(), customer.id);
         // Nothing is made ready of those who are not named.
-        let named = sum.first.len() < self.most || sum.first.last_key_value().is_some_and(|(last, _)| rank < *last);
+        let named =
+            sum.first.len() < self.most || sum.first.last_key_value().is_some_and(|(last, _)| rank < *last);
         if named {
             sum.first.insert(rank, self.warning(customer.name, view));
             self.trim(&mut sum.first);
@@ -209,7 +214,11 @@ impl Report for Warnings<'_> {
             band,
             customers: sum.customers,
             share: share(sum.customers, all),
-            value_at_risk: sum.value.into_iter().map(|(currency, minor)| MoneySum { minor, currency }).collect(),
+            value_at_risk: sum
+                .value
+                .into_iter()
+                .map(|(currency, minor)| MoneySum { minor, currency })
+                .collect(),
             unvalued: sum.unvalued,
         };
         let bands = Band::ALL.into_iter().zip(sum.bands).rev().map(row).collect();
@@ -242,8 +251,7 @@ mod tests {
             LastContact,
             Owner,
         );
-        let warnings =
-            Warnings { churn: &watched.0, stages: watched.1.as_ref(), stage: None, bands, most };
+        let warnings = Warnings { churn: &watched.0, stages: watched.1.as_ref(), stage: None, bands, most };
         let mut sum = WarningSum::default();
         for (name, at, minor) in customers {
             let customer = Customer::parse(name, "shop").unwrap();
@@ -252,8 +260,13 @@ mod tests {
             let sent = CustomerEvent::MessageSent { campaign: None };
             let owner = CustomerEvent::OwnerAssigned { owner: "kim".into() };
             let facts = [(order, *at), (sent, at + 1), (owner, at + 1)].map(|(fact, at)| {
-                Event::new(EventId::from_foreign(name, &format!("{at}{}", fact.kind().name())), customer.clone(), day(at), fact)
-                    .unwrap()
+                Event::new(
+                    EventId::from_foreign(name, &format!("{at}{}", fact.kind().name())),
+                    customer.clone(),
+                    day(at),
+                    fact,
+                )
+                .unwrap()
             });
             let mut facts: Vec<_> = facts.iter().map(Event::view).collect();
             facts.sort_by_key(crate::EventView::key);
@@ -276,7 +289,10 @@ mod tests {
         let rich = &answer.customers[0];
         assert_eq!((rich.band, rich.stage.as_deref()), (Band::High, Some("at_risk")));
         assert_eq!((rich.owner.as_deref(), rich.action.as_deref()), (Some("kim"), Some("exclusive_offer")));
-        assert_eq!((rich.last_contact, rich.value_at_risk.map(|money| money.minor)), (Some(day(301)), Some(900)));
+        assert_eq!(
+            (rich.last_contact, rich.value_at_risk.map(|money| money.minor)),
+            (Some(day(301)), Some(900))
+        );
         assert_eq!(&*rich.signals[0].code, "silent_against_own_cycle");
         let bands: Vec<_> = answer.bands.iter().map(|row| (row.band, row.customers, row.share)).collect();
         let expected =

@@ -9,10 +9,10 @@ use tenure_core::{Duration, Event, EventView, Policy, Timestamp};
 use tenure_testkit::churn_laws;
 use tenure_testkit::churn_oracle::{ChurnOracle, OracleSignal};
 use tenure_testkit::churn_strategies::{ChurnCase, churn_case};
+use tenure_testkit::laws;
 use tenure_testkit::laws::InMemory;
 use tenure_testkit::stage_strategies::{stage_history, stretched, with_other_ids};
 use tenure_testkit::strategies::{delivered, facts};
-use tenure_testkit::laws;
 
 fn views(history: &[Event]) -> Vec<EventView<'_>> {
     let mut views: Vec<_> = history.iter().map(Event::view).collect();

@@ -26,7 +26,8 @@ pub(super) fn check(policy: &ChurnPolicy) -> Vec<Finding> {
         }
         if signal.most().abs() > 100 {
             let field = if signal.points.abs() > 100 { "points" } else { "cap" };
-            findings.push(finding(Code::ExcessPoints, Severity::Warning, field).with("points", signal.most()));
+            findings
+                .push(finding(Code::ExcessPoints, Severity::Warning, field).with("points", signal.most()));
         }
         let once = signal.most().abs() <= signal.points.abs();
         let idle = match (signal.measure.repeats(), signal.cap) {
@@ -96,7 +97,9 @@ fn cadence(threshold: Threshold, path: &str) -> Option<Finding> {
     let day = Duration::days(1).as_micros() / 1_000 * i64::from(times.as_thousandths());
     let finding = || {
         let times = f64::from(times.as_thousandths()) / 1_000.0;
-        Finding::new(Code::CadenceWithoutEffect, Severity::Warning, path).with("times", times).with("max", max)
+        Finding::new(Code::CadenceWithoutEffect, Severity::Warning, path)
+            .with("times", times)
+            .with("max", max)
     };
     (min < max && day >= max.as_micros()).then(finding)
 }
@@ -104,7 +107,8 @@ fn cadence(threshold: Threshold, path: &str) -> Option<Finding> {
 /// An action of a policy's own whose code is nearly that of a known one.
 fn action(signal: &SignalDef, path: &str) -> Option<Finding> {
     let own = signal.action.as_deref().filter(|code| Action::named(code).is_none())?;
-    let known = nearest(own, Action::ALL.map(Action::code)).filter(|near| strsim::osa_distance(own, near) <= 2)?;
+    let known =
+        nearest(own, Action::ALL.map(Action::code)).filter(|near| strsim::osa_distance(own, near) <= 2)?;
     let finding = Finding::new(Code::SimilarNames, Severity::Warning, path);
     Some(finding.with("what", "action").with("name", own).with("other", known))
 }

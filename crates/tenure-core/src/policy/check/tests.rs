@@ -43,7 +43,8 @@ fn beside(when: &str) -> String {
 
 /// A churn score of two signals, each worth everything.
 fn signals(first: &str, second: &str) -> String {
-    let signal = |code: &str, rest: &str| format!("[[churn.signal]]\ncode = '{code}'\npoints = 100\n{rest}\n");
+    let signal =
+        |code: &str, rest: &str| format!("[[churn.signal]]\ncode = '{code}'\npoints = 100\n{rest}\n");
     format!("[churn]\nbase = 0\n{}{}", signal("first", first), signal("second", second))
 }
 
@@ -57,9 +58,17 @@ fn signals_that_say_nothing_are_told_by_their_field() {
         (format!("{week}\ncap = 100"), Code::StepWithoutEffect, "cap"),
         ("silence = 'order_place'\nat_least = '7d'".into(), Code::UnknownKind, "silence"),
         ("open = 'trial_started'\nuntil = 'order_place'\nat_least = '0d'".into(), Code::UnknownKind, "until"),
-        ("open = 'follow_up_planned'\nuntil = 'follow_up_logged'\ndue = 'due'\nat_least = '0d'".into(), Code::UnknownProperty, "due"),
+        (
+            "open = 'follow_up_planned'\nuntil = 'follow_up_logged'\ndue = 'due'\nat_least = '0d'".into(),
+            Code::UnknownProperty,
+            "due",
+        ),
         (format!("{week}\naction = 'care_cal'"), Code::SimilarNames, "action"),
-        ("silence = 'x'\nat_least = { cadence = 30, min = '7d', max = '20d' }".into(), Code::CadenceWithoutEffect, "at_least"),
+        (
+            "silence = 'x'\nat_least = { cadence = 30, min = '7d', max = '20d' }".into(),
+            Code::CadenceWithoutEffect,
+            "at_least",
+        ),
     ] {
         let told = told(&signals(&signal, week));
         let told: Vec<_> = told.iter().map(|(code, _, path)| (*code, path.as_str())).collect();

@@ -37,9 +37,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 pub use action::Action;
-pub use policy::{
-    Band, Bands, ChurnPolicy, ChurnPolicyError, Limit, Measure, OpenLimit, SignalDef,
-};
+pub use policy::{Band, Bands, ChurnPolicy, ChurnPolicyError, Limit, Measure, OpenLimit, SignalDef};
 pub use scale::Scale;
 pub use view::{ChurnView, Contribution, SignalView, Unit};
 
@@ -101,7 +99,8 @@ impl Churn {
             .map_err(|error| ChurnPolicyError { path: "cadence".into(), why: error.to_string().into() })?;
         let meter = |signal: &SignalDef| (signal.code.as_ref().into(), Meter::new(signal, zone, cadence));
         let meters: Vec<(Arc<str>, Meter)> = policy.signals.iter().map(meter).collect();
-        let of_kinds = |kind: &crate::event::Kind| meters.iter().any(|(_, meter)| meter.kinds().contains(*kind));
+        let of_kinds =
+            |kind: &crate::event::Kind| meters.iter().any(|(_, meter)| meter.kinds().contains(*kind));
         let kinds = crate::event::Kind::ALL.iter().copied().filter(of_kinds).collect();
         let fingerprint = Fingerprint::of("churn", 1, &(zone, cadence, &policy.signals));
         Ok(Self { policy, meters, kinds, fingerprint })
@@ -114,9 +113,7 @@ impl Churn {
 
     /// The action that the strongest signal with one proposes; none where no bad signal has any.
     pub fn action(&self, view: &ChurnView) -> Option<&str> {
-        view.reasons()
-            .into_iter()
-            .find_map(|signal| self.policy.signals.get(signal.place)?.action.as_deref())
+        view.reasons().into_iter().find_map(|signal| self.policy.signals.get(signal.place)?.action.as_deref())
     }
 
     /// What a view would be if the raw value of one signal were another, the others fixed: "and if they ordered today?"

@@ -324,7 +324,10 @@ impl ChurnPolicy {
             );
         }
         if self.signals.is_empty() {
-            return refuse("churn", "a score needs signals: write [[churn.signal]] with code, measure and points".into());
+            return refuse(
+                "churn",
+                "a score needs signals: write [[churn.signal]] with code, measure and points".into(),
+            );
         }
         if self.signals.len() > Self::MAX_SIGNALS {
             return refuse("churn.signal", format!("more than {} signals", Self::MAX_SIGNALS));
@@ -341,9 +344,8 @@ impl ChurnPolicy {
 type Refused = (&'static str, String);
 
 fn check_signal(signal: &SignalDef) -> Result<(), Refused> {
-    let code = |text: &str| {
-        format!("\"{text}\" is no code: write a-z, 0-9 and _, at most 64, a letter first")
-    };
+    let code =
+        |text: &str| format!("\"{text}\" is no code: write a-z, 0-9 and _, at most 64, a letter first");
     if !is_code(&signal.code) {
         return Err(("code", code(&signal.code)));
     }
@@ -352,7 +354,10 @@ fn check_signal(signal: &SignalDef) -> Result<(), Refused> {
     }
     let most = ChurnPolicy::MAX_POINTS;
     if signal.points == 0 || signal.points.unsigned_abs() > most.unsigned_abs() {
-        return Err(("points", format!("points = {}: write 1 to {most}, or as many below zero", signal.points)));
+        return Err((
+            "points",
+            format!("points = {}: write 1 to {most}, or as many below zero", signal.points),
+        ));
     }
     if let Some(cap) = signal.cap
         && (cap.signum() != signal.points.signum() || cap.unsigned_abs() > most.unsigned_abs())
@@ -465,19 +470,34 @@ mod tests {
         let silence = "silence = 'order_placed'\nat_least = '30d'";
         let cases = [
             (format!("base = 101\n{}", signal(silence)), "churn.base: base = 101: write 0 to 100"),
-            (format!("bands = {{ medium = 50, high = 50, critical = 75 }}\n{}", signal(silence)), "churn.bands: write scores that ascend"),
-            (format!("bands = {{ medium = 50, high = 60, critical = 101 }}\n{}", signal(silence)), "churn.bands"),
+            (
+                format!("bands = {{ medium = 50, high = 50, critical = 75 }}\n{}", signal(silence)),
+                "churn.bands: write scores that ascend",
+            ),
+            (
+                format!("bands = {{ medium = 50, high = 60, critical = 101 }}\n{}", signal(silence)),
+                "churn.bands",
+            ),
             (String::new(), "churn: a score needs signals"),
             (signal(silence).replace("'s'", "'S'"), "churn.signal[0].code: \"S\" is no code"),
             (signal(&format!("{silence}\naction = 'call me'")), "churn.signal[0].action"),
             (signal(silence).replace("10", "0"), "churn.signal[0].points: points = 0: write 1 to 1000"),
             (signal(&format!("{silence}\ncap = -20")), "churn.signal[0].cap: cap = -20"),
-            (signal("silence = 'event_voided'\nat_least = '30d'"), "churn.signal[0].silence: event_voided is a correction"),
+            (
+                signal("silence = 'event_voided'\nat_least = '30d'"),
+                "churn.signal[0].silence: event_voided is a correction",
+            ),
             (signal("silence = 'x'\nat_least = '0d'"), "churn.signal[0].at_least: a duration of zero"),
-            (signal("silence = 'x'\nat_least = { cadence = 1, min = '3d', max = '2d' }"), "churn.signal[0].at_least: `min`"),
+            (
+                signal("silence = 'x'\nat_least = { cadence = 1, min = '3d', max = '2d' }"),
+                "churn.signal[0].at_least: `min`",
+            ),
             (signal("silence = 'x'\nat_least = '3d'\nevery = '0d'"), "churn.signal[0].every"),
             (signal("count = 'x'\nwithin = '0d'\nat_least = 1"), "churn.signal[0].within"),
-            (signal("count = 'x'\nwithin = '1d'\nat_least = 1\nevery = 300\ncap = 100"), "all its steps together need 2701, and at most 1000"),
+            (
+                signal("count = 'x'\nwithin = '1d'\nat_least = 1\nevery = 300\ncap = 100"),
+                "all its steps together need 2701, and at most 1000",
+            ),
             (signal("falling = 'x'\nwithin = '1d'\nat_least = 101"), "from 1 to 100"),
             (signal("falling = 'x'\nwithin = '1d'\nat_least = 10\namong = 5000"), "churn.signal[0].among"),
             (signal("open = 'x'\nuntil = 'y'\nat_least = '1d'\nlead = '2d'"), "churn.signal[0].lead"),

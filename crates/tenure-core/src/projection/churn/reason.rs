@@ -78,14 +78,12 @@ impl Churn {
                 count(&what, raw, *within, *limit, full(signal), language)
             }
             (Measure::Falling { within, .. }, Language::En) => format!(
-                "{what}: {} % fewer in {} than in the {} before; from {bound} % on that counts",
+                "{what}: {} % fewer in {} than in as many before; from {bound} % on that counts",
                 raw.unwrap_or(0),
-                time(within.as_micros()),
                 time(within.as_micros())
             ),
             (Measure::Falling { within, .. }, Language::ZhCn) => format!(
-                "近 {}的{what}比此前 {}减少 {}%，减少 {bound}% 即计",
-                time(within.as_micros()),
+                "近 {}的{what}比此前同期减少 {}%，减少 {bound}% 即计",
                 time(within.as_micros()),
                 raw.unwrap_or(0)
             ),
@@ -97,8 +95,12 @@ impl Churn {
             }
             (Measure::Latest { limit, .. }, Language::En) => match (raw, limit) {
                 (None, _) => format!("{what}: none known"),
-                (Some(raw), Limit::AtMost(_)) => format!("{what}: the latest is {raw}; {bound} or less counts"),
-                (Some(raw), Limit::AtLeast(_)) => format!("{what}: the latest is {raw}; {bound} or more counts"),
+                (Some(raw), Limit::AtMost(_)) => {
+                    format!("{what}: the latest is {raw}; {bound} or less counts")
+                }
+                (Some(raw), Limit::AtLeast(_)) => {
+                    format!("{what}: the latest is {raw}; {bound} or more counts")
+                }
             },
             (Measure::Latest { limit, .. }, Language::ZhCn) => match (raw, limit) {
                 (None, _) => format!("{what}：暂无"),
@@ -147,11 +149,13 @@ fn count(
 fn many(what: &str, raw: i64, full: bool, due: bool, bound: i64, language: Language) -> String {
     match language {
         Language::En => {
-            let (more, state) = (if full { " or more" } else { "" }, if due { "due and open" } else { "open" });
+            let (more, state) =
+                (if full { " or more" } else { "" }, if due { "due and open" } else { "open" });
             format!("{what}: {raw}{more} {state}; from {bound} on that counts")
         }
         Language::ZhCn => {
-            let (more, state) = (if full { "至少 " } else { "" }, if due { "已到期未完成" } else { "未完成" });
+            let (more, state) =
+                (if full { "至少 " } else { "" }, if due { "已到期未完成" } else { "未完成" });
             format!("{what}：{more}{raw} 项{state}，达到 {bound} 项即计")
         }
     }
@@ -164,7 +168,8 @@ fn open(what: &str, raw: Option<i64>, lead: Option<Duration>, bound: i64, langua
         (Language::En, None, _) => format!("{what}: nothing open"),
         (Language::ZhCn, None, _) => format!("{what}：没有未完成项"),
         (Language::En, Some(raw), None) => {
-            let from = if bound == 0 { String::new() } else { format!("; from {} on that is long", time(bound)) };
+            let from =
+                if bound == 0 { String::new() } else { format!("; from {} on that is long", time(bound)) };
             format!("{what}: open for {}{from}", time(raw))
         }
         (Language::ZhCn, Some(raw), None) => {

@@ -86,11 +86,7 @@ impl RawSignal {
         (pick(&main), pick(&with))
     }
 
-    fn limit<T>(
-        &self,
-        what: &str,
-        read: impl Fn(&Value) -> Result<T, String>,
-    ) -> Result<Limit<T>, String> {
+    fn limit<T>(&self, what: &str, read: impl Fn(&Value) -> Result<T, String>) -> Result<Limit<T>, String> {
         match (&self.at_least, &self.at_most) {
             (Some(bound), None) => read(bound).map(Limit::AtLeast),
             (None, Some(bound)) => read(bound).map(Limit::AtMost),
@@ -122,8 +118,7 @@ impl RawSignal {
             return Err(format!("`{stray}` does not go with `{what}`, only {}", allowed.join(", ")));
         }
         let within = || self.within.ok_or_else(|| format!("`{what}` needs `within`, a duration"));
-        let at_least =
-            || self.at_least.as_ref().ok_or_else(|| format!("`{what}` needs `at_least`"));
+        let at_least = || self.at_least.as_ref().ok_or_else(|| format!("`{what}` needs `at_least`"));
         let or_never = self.or_never.unwrap_or(false);
         if let Some(of) = self.silence.clone() {
             let (at_least, every) = (read_threshold(at_least()?)?, self.every(read_threshold)?);
@@ -137,7 +132,13 @@ impl RawSignal {
             if self.or_never.is_some() && matches!(limit, Limit::AtLeast(_)) {
                 return Err("`or_never` is about too few, so it goes with `at_most`".into());
             }
-            return Ok(Measure::Count { of, within: within()?, limit, every: self.every(read_count)?, or_never });
+            return Ok(Measure::Count {
+                of,
+                within: within()?,
+                limit,
+                every: self.every(read_count)?,
+                or_never,
+            });
         }
         if let Some(of) = self.falling.clone() {
             return Ok(Measure::Falling {
@@ -179,7 +180,8 @@ fn read_number(value: &Value) -> Result<i64, String> {
 }
 
 fn whole(number: i64) -> Result<u32, String> {
-    u32::try_from(number).map_err(|_| format!("{number} is not a number of facts: write a whole number from 0"))
+    u32::try_from(number)
+        .map_err(|_| format!("{number} is not a number of facts: write a whole number from 0"))
 }
 
 fn read_percent(value: &Value) -> Result<u8, String> {
@@ -308,7 +310,10 @@ mod tests {
             ("count = 'a'\nwithin = '1d'\nat_least = 1\nor_never = true", "goes with `at_most`"),
             ("falling = 'a'\nwithin = '1d'\nat_least = 'x'", "a number of percent"),
             ("open = 'a'\nat_least = '1d'", "`open` needs `until`"),
-            ("open = 'a'\nuntil = 'b'\nat_least = { cadence = 1, min = '1d', max = '2d' }", "a duration or a number"),
+            (
+                "open = 'a'\nuntil = 'b'\nat_least = { cadence = 1, min = '1d', max = '2d' }",
+                "a duration or a number",
+            ),
             ("latest = 'a'\nat_most = 0.5", "not a whole number"),
             ("latest = 'a'\nat_most = 6\nof = 'b'", "unknown field `of`"),
         ] {

@@ -50,14 +50,14 @@ mod test;
 mod timeline;
 
 pub use crate::text::Language;
-pub(in crate::projection) use condition::{read_count, read_duration, read_threshold, write_threshold};
 pub use condition::{Compare, Condition, CountScope, Flag, Threshold, Times, Which};
+pub(in crate::projection) use condition::{read_count, read_duration, read_threshold, write_threshold};
 pub use machine::{MAX_SILENT_CHANGES, StageMachine, StageState, StageView};
 pub use outlook::{Outlook, StageOutlook};
-pub(in crate::projection) use policy::{check_cadence, is_code};
 pub use policy::{
     CadencePolicy, MacroStage, Placeholder, RuleDef, RuleIx, StageDef, StageIx, StagePolicy,
     StagePolicyError, Text,
 };
+pub(in crate::projection) use policy::{check_cadence, is_code};
 pub use tail::StageTail;
 pub use timeline::{Cause, ConditionIx, StageChange, Timeline, TimelineState};

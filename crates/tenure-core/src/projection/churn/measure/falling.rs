@@ -69,13 +69,21 @@ impl Falling {
         let opens = self.before(at);
         let within = instants.get(up_to(instants, opens)..).unwrap_or_default();
         let named = latest.iter().filter(|key| key.occurred_at.as_micros() > opens);
-        Reading::of(self.raw(instants, at), within.first().copied(), named.map(|key| key.id).collect(), within.len())
+        Reading::of(
+            self.raw(instants, at),
+            within.first().copied(),
+            named.map(|key| key.id).collect(),
+            within.len(),
+        )
     }
 
-    pub(super) fn next_change(&self, FallingMemory { instants, .. }: &FallingMemory, after: i64) -> Option<i64> {
-        let shifted = |instant: &i64, windows: i64| {
-            instant.saturating_add(self.within.saturating_mul(windows))
-        };
+    pub(super) fn next_change(
+        &self,
+        FallingMemory { instants, .. }: &FallingMemory,
+        after: i64,
+    ) -> Option<i64> {
+        let shifted =
+            |instant: &i64, windows: i64| instant.saturating_add(self.within.saturating_mul(windows));
         let mut turns: Vec<i64> =
             instants.iter().flat_map(|instant| [shifted(instant, 1), shifted(instant, 2)]).collect();
         turns.retain(|turn| *turn > after);

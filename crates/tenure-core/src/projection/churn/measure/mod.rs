@@ -99,7 +99,13 @@ impl Meter {
                     Limit::AtMost(n) => Limit::AtMost((*n).into()),
                 };
                 let scale = worth.scale(limit, every.map(i64::from));
-                Self::Count(Count { of: of.compile(), within: within.as_micros(), scale, most, or_never: *or_never })
+                Self::Count(Count {
+                    of: of.compile(),
+                    within: within.as_micros(),
+                    scale,
+                    most,
+                    or_never: *or_never,
+                })
             }
             Measure::Falling { of, within, at_least, every, among } => Self::Falling(Falling {
                 of: of.compile(),

@@ -97,8 +97,11 @@ impl Open {
             return;
         }
         let at = fact.occurred_at.as_micros();
-        let subject =
-            if self.same_subject { xxhash_rust::xxh3::xxh3_64(fact.subject.unwrap_or("").as_bytes()) } else { 0 };
+        let subject = if self.same_subject {
+            xxhash_rust::xxh3::xxh3_64(fact.subject.unwrap_or("").as_bytes())
+        } else {
+            0
+        };
         if ends {
             memory.close(at, subject, !begins);
         }
