@@ -59,7 +59,7 @@ fn signals_that_say_nothing_are_told_by_their_field() {
         ("silence = 'order_place'\nat_least = '7d'".into(), Code::UnknownKind, "silence"),
         ("open = 'trial_started'\nuntil = 'order_place'\nat_least = '0d'".into(), Code::UnknownKind, "until"),
         (
-            "open = 'follow_up_planned'\nuntil = 'follow_up_logged'\ndue = 'due'\nat_least = '0d'".into(),
+            "open = 'follow_up_planned'\nuntil = 'follow_up_logged'\ndue = 'due_on'\nat_least = '0d'".into(),
             Code::UnknownProperty,
             "due",
         ),
