@@ -1,4 +1,4 @@
-//! Arbitrary bytes as a snapshot of stage, timeline and RFM, once as they are and once as the payload of a frame whose
+//! Arbitrary bytes as a snapshot of stage, timeline, RFM and churn score, once as they are and once as the payload of a frame whose
 //! checksum and fingerprint fit: a snapshot or an error, never a panic; and what is accepted can be folded on and viewed.
 #![no_main]
 
@@ -6,18 +6,19 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use tenure_core::fold::{Projection, Snapshot};
+use tenure_core::projection::churn::Churn;
 use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::{StageMachine, Timeline};
 use tenure_core::{CustomerEvent, CustomerId, Event, EventId, Policy, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
-type Standard = (StageMachine, Timeline, Rfm);
+type Standard = (StageMachine, Timeline, Rfm, Churn);
 
 static STANDARD: LazyLock<[Standard; 3]> = LazyLock::new(|| {
     Policy::PRESETS.map(|name| {
         let policy = Policy::preset(name).expect("a preset");
         let machine = policy.stages().expect("a preset has stages");
-        (machine.clone(), Timeline::new(machine), policy.rfm().expect("a preset has RFM"))
+        (machine.clone(), Timeline::new(machine), policy.rfm().expect("a preset has RFM"), policy.churn().expect("a preset has a score"))
     })
 });
 

@@ -41,6 +41,8 @@ pub enum Command {
     Stages(Stages),
     /// Score and segment customers by recency, frequency and monetary value.
     Rfm(Rfm),
+    /// Who is likely to leave, why, what they are worth, and what to do: the churn score by the policy's signals.
+    Churn(Churn),
     /// One page: stages, movements, segments, who is about to be lost, data quality.
     Report(Report),
     /// Fold the whole log again, with progress, and print a digest of all views; or rebuild what engines keep.
@@ -411,6 +413,29 @@ pub struct Rfm {
     /// Show who moved between segments from this instant to --as-of; both are scored with its edges.
     #[arg(long, value_name = "INSTANT|DATE")]
     pub since: Option<String>,
+}
+
+/// Every `--band`.
+pub const BANDS: [&str; 4] = ["low", "medium", "high", "critical"];
+
+/// `tenure churn`
+#[derive(Args, Debug)]
+pub struct Churn {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// How many customers are named, the highest score first, of equal ones the most valuable.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(1..))]
+    pub top: u32,
+
+    /// Only customers in this stage of the policy, such as active.
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<String>,
+
+    /// Name only customers of this band. May be given several times. Default: all.
+    #[arg(long, value_parser = PossibleValuesParser::new(BANDS))]
+    pub band: Vec<String>,
 }
 
 /// The models of repeat purchase.

@@ -266,6 +266,25 @@ words! {
     no_stages: "the policy has no stages: whatever rests on them is left out", "策略未定义阶段：略去依赖阶段的内容";
     no_lost_stage: "the policy has no stage {}: who was lost, won back or may be lost is left out", "策略没有阶段 {}：略去流失、挽回与即将流失的客户";
     mixed_currencies: "amounts are in {} and in {}: RFM is left out, and worth is compared without conversion; name one currency in the policy", "金额包含 {} 与 {}：略去 RFM，且价值未经换算直接比较；请在策略中指定货币";
+    // Of `churn`.
+    churn: "Churn risk", "流失风险";
+    score: "Score", "评分";
+    band: "Band", "风险等级";
+    reasons: "Reasons", "原因";
+    value_at_risk: "Value at risk", "风险金额";
+    last_contact: "Last contact", "最近联系";
+    action: "Action", "建议动作";
+    customers_at_risk: "Customers: {} of {}", "客户：{} 位，共 {} 位";
+    value_is: "value at risk: net revenue of the last 365 days, in {}", "风险金额：最近 365 天的净营收，货币为 {}";
+    value_unconverted: "value at risk: net revenue of the last 365 days; the policy names no currency, so amounts of several ones stand side by side and are compared without conversion", "风险金额：最近 365 天的净营收；策略未指定货币，多种货币并列显示，未经换算直接比较";
+    unvalued: "customers who have paid in several currencies, without a value: {}", "以多种货币付款而无法计值的客户：{} 位";
+    no_churn: "the policy has no [churn]: there is no score", "策略没有 [churn] 部分：没有评分";
+    signals: "What the score is made of", "评分构成";
+    signal: "Signal", "信号";
+    points: "Points", "分值";
+    churn_base: "base of everybody", "基础分";
+    churn_bound: "bound to 0 … 100", "限于 0 至 100";
+    next_score: "points change next if nothing happens: {}", "若无新行为，下次分值变化：{}";
     // Of `backup`.
     copying: "copying", "复制";
     backup_file: "Backup", "备份文件";

@@ -37,6 +37,7 @@ fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Customer(args) => command::customer::run(args, talk),
         Command::Stages(args) => command::stages::run(args, talk),
         Command::Rfm(args) => command::rfm::run(args, talk),
+        Command::Churn(args) => command::churn::run(args, talk),
         Command::Report(args) => command::report::run(args, talk),
         Command::Replay(args) => command::replay::run(args, talk),
         Command::Verify(args) => command::verify::run(args, talk),

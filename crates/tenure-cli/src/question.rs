@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tenure::core::fold::{Fingerprint, Projection, States};
 use tenure::core::log::{Cut, KnownAt};
 use tenure::core::near::nearest;
+use tenure::core::projection::churn::Churn;
 use tenure::core::projection::stage::StageMachine;
 use tenure::core::query::{Frame, Known};
 use tenure::core::{EventView, LocalTime, Policy, Timestamp, Zone};
@@ -153,6 +154,25 @@ impl Question {
     /// As [`Self::stages`].
     pub fn stages_if_any(&self) -> Result<Option<StageMachine>, CliError> {
         if self.policy.stages.is_empty() { Ok(None) } else { self.stages().map(Some) }
+    }
+
+    /// The churn score of the policy.
+    ///
+    /// # Errors
+    /// If the policy has none.
+    pub fn churn(&self) -> Result<Churn, CliError> {
+        self.policy.churn().map_err(|error| {
+            CliError::input(format!("policy \"{}\": {error}", self.policy.name))
+                .hint("a churn score is a [churn] part with [[churn.signal]] tables; the presets retail, saas and b2b have one")
+        })
+    }
+
+    /// The same, or nothing of a policy without a churn score.
+    ///
+    /// # Errors
+    /// As [`Self::churn`].
+    pub fn churn_if_any(&self) -> Result<Option<Churn>, CliError> {
+        if self.policy.churn.is_none() { Ok(None) } else { self.churn().map(Some) }
     }
 
     /// The first instants of the calendar months from the one of `since` (or eleven before that of `as_of`) on, and the

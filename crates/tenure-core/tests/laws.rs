@@ -5,28 +5,33 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tenure_core::fold::{Partition, Projection, fold};
 use tenure_core::log::{Append, Log};
+use tenure_core::projection::churn::{Band, Churn};
 use tenure_core::projection::consent::Consents;
+use tenure_core::projection::contact::LastContact;
 use tenure_core::projection::identities::Identities;
 use tenure_core::projection::owner::Owner;
 use tenure_core::projection::profile::Profile;
 use tenure_core::projection::rfm::Rfm;
 use tenure_core::projection::stage::{StageMachine, StageOutlook, StageTail, Timeline};
 use tenure_core::projection::tags::Tags;
+use tenure_core::report::churn::{Warnings, Watched};
 use tenure_core::report::quality::{CustomerQuality, LogQuality, QualityPolicy};
 use tenure_core::report::rfm::RfmReport;
 use tenure_core::report::risk::Risks;
 use tenure_core::report::stages::StageDwell;
 use tenure_core::{Duration, Event, Policy, Timestamp};
+use tenure_testkit::churn_laws;
 use tenure_testkit::laws::{self, InMemory};
 use tenure_testkit::stage_strategies::{stage_history, stage_policy};
 use tenure_testkit::strategies::{delivered, facts, instant};
 use tenure_testkit::{Everybody, Everything};
 
 /// Everything that a customer's answer is made of, under a preset.
-fn standard(preset: &str) -> (StageMachine, Timeline, Rfm, Relationship) {
+fn standard(preset: &str) -> (StageMachine, Timeline, Rfm, Relationship, Churn, LastContact) {
     let policy = Policy::preset(preset).unwrap();
     let machine = policy.stages().unwrap();
-    (machine.clone(), Timeline::new(machine), policy.rfm().unwrap(), RELATIONSHIP)
+    let (rfm, churn) = (policy.rfm().unwrap(), policy.churn().unwrap());
+    (machine.clone(), Timeline::new(machine), rfm, RELATIONSHIP, churn, LastContact)
 }
 
 /// What is known of a customer under any policy; tags that are wanted, and tags that are not.
@@ -75,7 +80,7 @@ proptest! {
     #[test]
     fn l4_reports_of_partitions_add_up((_, batches) in delivered(30), at in instant(), preset in preset()) {
         laws::parts_add_up(&Everything, &Everybody, &InMemory, &batches, at)?;
-        let (machine, timeline, rfm, _) = standard(preset);
+        let (machine, timeline, rfm, _, churn, _) = standard(preset);
         laws::parts_add_up(&timeline, &StageDwell { policy: machine.policy() }, &InMemory, &batches, at)?;
         laws::parts_add_up(&rfm, &RfmReport::new(&rfm, at), &InMemory, &batches, at)?;
         let quality = QualityPolicy { required: vec!["a".into(), "email".into()], ..QualityPolicy::default() };
@@ -86,6 +91,13 @@ proptest! {
         if let Some(stage) = policy.find("churned") {
             let risks = Risks { policy, stage, as_of: at, most: 2 };
             laws::parts_add_up(&(outlook, &rfm), &risks, &InMemory, &batches, at)?;
+        }
+        let value = Policy::preset(preset).unwrap().value_at_risk().unwrap();
+        let watched: Watched = (churn.clone(), Some(machine.clone()), value, LastContact, Owner);
+        let stage = policy.find("active");
+        for (stage, bands) in [(None, &[][..]), (stage, &[Band::Low, Band::High][..])] {
+            let warnings = Warnings { churn: &churn, stages: Some(&machine), stage, bands, most: 2 };
+            laws::parts_add_up(&watched, &warnings, &InMemory, &batches, at)?;
         }
     }
 
@@ -116,6 +128,16 @@ proptest! {
     #[test]
     fn l5_silence_is_foretold_under_any_policy(policy in stage_policy(), facts in stage_history(), days in 0_u32..20) {
         laws::silence_is_foretold(&StageMachine::new(policy), &InMemory, &[facts], Duration::days(days))?;
+    }
+
+    #[test]
+    fn l5_l6_l7_a_score_is_foretold_monotone_and_explained(
+        (_, batches) in delivered(30), days in 0_u32..200, worse in 1_i64..10_000_000_000_000, preset in preset()
+    ) {
+        let churn = standard(preset).4;
+        churn_laws::points_are_foretold(&churn, &InMemory, &batches, Duration::days(days))?;
+        churn_laws::worse_is_never_better(&churn, &InMemory, &batches, worse)?;
+        churn_laws::contributions_add_up(&churn, &InMemory, &batches, Duration::days(days))?;
     }
 
     #[test]

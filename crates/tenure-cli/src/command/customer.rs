@@ -1,5 +1,5 @@
 //! `tenure customer`: what is known of one customer: stage and RFM values, profile, identities, tags, owner and consents,
-//! the timeline with reasons.
+//! the timeline with reasons, the churn score and what it is made of.
 //!
 //! Whoever asks for a customer by name gets what is recorded of that customer, personal data included. Besides it only
 //! `tenure log`, which prints the facts themselves, shows it.
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use tenure::core::fold::{Projection, States};
 use tenure::core::log::{Cut, FactBlock};
+use tenure::core::projection::churn::Action;
 use tenure::core::projection::consent::{Consents, ConsentsView};
 use tenure::core::projection::identities::{Identities, IdentitiesView};
 use tenure::core::projection::owner::{Owner, OwnerView};
@@ -19,7 +20,7 @@ use tenure::core::{Customer, Timestamp};
 
 use crate::answer::Answer;
 use crate::args;
-use crate::command::Talk;
+use crate::command::{Talk, churn};
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::log_pass::corrections;
@@ -60,7 +61,8 @@ pub fn answer(
     let blocks = question.source.streams(&members)?;
     let timeline = machine.clone().map(Timeline::new);
     let relation = (Profile, Identities, Tags, Owner, Consents);
-    let projection = (timeline.as_ref(), &rfm, CountFacts, relation);
+    let churn = question.churn_if_any()?;
+    let projection = (timeline.as_ref(), &rfm, CountFacts, relation, churn.as_ref());
     let mut states = States::new(projection, question.cut()).with_corrections(corrections);
     states.scanned(question.source.head()?.position);
     states.refold(representative, blocks.iter().flat_map(FactBlock::iter));
@@ -74,7 +76,9 @@ pub fn answer(
         ));
     };
     let as_of = question.asked().or(latest).unwrap_or(folded.last.occurred_at);
-    let (changes, values, facts, relation) = projection.view(&folded.state, as_of);
+    let (changes, values, facts, relation, score) = projection.view(&folded.state, as_of);
+    let score = churn.as_ref().zip(score);
+    let next_score = projection.4.next_change(&folded.state.4, as_of);
     let changes = changes.unwrap_or_default();
     let next = projection.0.next_change(&folded.state.0, as_of);
     let next = next.and_then(|at| {
@@ -105,6 +109,7 @@ pub fn answer(
         "tags": relation.2,
         "owner": relation.3,
         "consents": relation.4,
+        "churn": score.as_ref().map(|(churn, view)| churn::view_json(churn, view, next_score)),
     });
     let w = talk.words();
     let query = json!({"command": "customer", "customer": customer.to_string()});
@@ -129,12 +134,20 @@ pub fn answer(
     if let Some(monetary) = values.monetary() {
         about.push(vec![w.monetary.into(), monetary.to_string().into()]);
     }
+    if let Some((churn, view)) = &score {
+        let band = view.band.label(talk.language());
+        about.push(vec![w.churn.into(), format!("{} ({band})", view.score).into()]);
+        if let Some(action) = churn.action(view) {
+            about.push(vec![w.action.into(), Action::label_of(action, talk.language()).into()]);
+        }
+    }
     let mut recorded_as: Vec<String> = members.iter().map(|member| states.shown(*member)).collect();
     recorded_as.sort_unstable();
     if recorded_as.len() > 1 {
         about.push(vec![w.recorded_as.into(), recorded_as.join(", ").into()]);
     }
     answer.tables.push(about);
+    answer.tables.extend(score.as_ref().map(|(churn, view)| churn::view_table(churn, view, talk)));
     answer.tables.extend(relation_tables(&relation, talk));
     if relation.0.full || relation.1.full || relation.2.full {
         answer.notes.push(w.more_than_fits.into());
@@ -148,6 +161,11 @@ pub fn answer(
         }
         None => w.no_next_change.to_owned(),
     });
+    if score.is_some() {
+        answer.notes.extend(next_score.map(|at| fill(w.next_score, &[&day_or_instant(at)])));
+    } else {
+        answer.notes.push(w.no_churn.into());
+    }
     answer.list = Some(list);
     answer.tables.push(table);
     Ok(answer)

@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod backup;
+pub mod churn;
 pub mod customer;
 pub mod demo;
 pub mod diff;

@@ -40,10 +40,11 @@ fn rfm_values_add_up_under_every_scoring_and_map_and_everybody_is_in_one_segment
     }
 }
 
-const QUESTIONS: [&str; 6] = [
+const QUESTIONS: [&str; 7] = [
     "stages",
     "stages --as-of 1998-03-31 --since 1998-01-01 --within 30d --dwell --flows",
     "rfm --since 1998-01-01",
+    "churn --as-of 1998-03-31 --band high --top 7",
     "customer cdnow:0001",
     "customer 1906 --namespace cdnow --as-of 1997-12-31 --known-at 6500",
     "report --as-of 1998-06-30",

@@ -8,6 +8,7 @@
 
 mod answers;
 mod backup;
+mod churn;
 mod chinese;
 #[path = "../../../tenure-ingest/tests/hostile/corpus.rs"]
 mod corpus;

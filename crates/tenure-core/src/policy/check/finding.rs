@@ -196,6 +196,52 @@ codes! {
             "请放宽某个分群，或在最后写一个容纳其余得分的分群",
         ],
     }
+    /// A signal of churn that nobody ever has points of.
+    DeadSignal "dead_signal" {
+        says: ["signal \"{signal}\" can never reach a point: {why}", "信号“{signal}”永远不会得分：{why}"],
+        advice: [
+            "correct the names or the bound that exclude every fact, or remove the signal",
+            "请修正排除了所有事实的名称或界限，或删除该信号",
+        ],
+    }
+    /// Two signals under one code.
+    DuplicateSignal "duplicate_signal" {
+        says: [
+            "signal \"{signal}\" stands there twice: what each adds to a score cannot be told apart",
+            "信号“{signal}”出现了两次：无法区分各自的分值",
+        ],
+        advice: ["give each a code of its own", "请为每个信号取不同的代码"],
+    }
+    /// A signal that is worth more than a score has.
+    ExcessPoints "excess_points" {
+        says: [
+            "signal \"{signal}\" alone may come to {points} points, and a score ends at 100",
+            "信号“{signal}”单独即可达到 {points} 分，而评分上限为 100",
+        ],
+        advice: ["write a lower `cap`, so that other signs still count", "请写更低的 `cap`，使其他信号仍能起作用"],
+    }
+    /// A further step or a cap that changes no points.
+    StepWithoutEffect "step_without_effect" {
+        says: [
+            "`{field}` of signal \"{signal}\" changes nothing: its points stop at {most} after one step",
+            "信号“{signal}”的 `{field}` 不起作用：一步之后分值即停在 {most}",
+        ],
+        advice: [
+            "write `every` and a `cap` of several steps, or neither",
+            "请同时写 `every` 与容纳多步的 `cap`，或都不写",
+        ],
+    }
+    /// A band that no score lies in.
+    UnreachableBand "unreachable_band" {
+        says: [
+            "nobody's risk can be \"{band}\": scores lie between {low} and {high}",
+            "没有客户的风险会是“{band}”：评分介于 {low} 与 {high} 之间",
+        ],
+        advice: [
+            "write other `bands`, or points that reach them",
+            "请改写 `bands`，或写出能达到它们的分值",
+        ],
+    }
     /// A rate that no conversion looks up.
     UnusedRate "unused_rate" {
         says: [

@@ -15,6 +15,7 @@
 //! unreachable, or does silence alone make a change and its reverse that is not told here as flapping (unless
 //! [`Code::TooLarge`] is told).
 
+mod churn;
 mod finding;
 mod logic;
 mod meaning;
@@ -39,6 +40,10 @@ pub fn check(policy: &Policy) -> Vec<Finding> {
     findings.extend(rfm::check(&policy.rfm));
     if let Ok(machine) = policy.stages() {
         findings.extend(check_stages(machine.policy()));
+    }
+    if let Some(churn) = &policy.churn {
+        findings.extend(churn::check(churn));
+        findings.extend(names::check_signals(churn));
     }
     findings
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::finding::{Code, Finding, Severity};
 use crate::event::{EventView, Kind};
 use crate::near::nearest;
+use crate::projection::churn::{ChurnPolicy, Measure};
 use crate::projection::stage::{Condition, StagePolicy};
 use crate::select::Selector;
 
@@ -53,6 +54,32 @@ pub(super) fn check(policy: &StagePolicy) -> Vec<Finding> {
     findings
 }
 
+/// All names of a churn score.
+pub(super) fn check_signals(policy: &ChurnPolicy) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut open = Open::default();
+    for (place, signal) in policy.signals.iter().enumerate() {
+        let path = |field: &str| format!("churn.signal[{place}].{field}");
+        for (key, of) in signal.measure.selectors() {
+            selector(of, &path(key), &mut open, &mut findings);
+        }
+        if let Measure::Open { of, due: Some(due), .. } = &signal.measure
+            && let Some(kinds) = typed_kinds(of.names().unwrap_or_default())
+            && let Some(near) = meant(due, &kinds)
+        {
+            findings.push(unknown_property(&path("due"), &kinds, due, near));
+        }
+    }
+    findings.extend(open.findings());
+    findings
+}
+
+fn unknown_property(path: &str, kinds: &[Kind], name: &str, near: &str) -> Finding {
+    let kind = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("|");
+    let finding = Finding::new(Code::UnknownProperty, Severity::Warning, path);
+    finding.with("kind", kind).with("name", name).with("nearest", near)
+}
+
 fn condition<'a>(condition: &'a Condition, path: &str, open: &mut Open<'a>, findings: &mut Vec<Finding>) {
     let list = match condition {
         Condition::All(_) => "all",
@@ -97,9 +124,7 @@ fn selector<'a>(selector: &'a Selector, path: &str, open: &mut Open<'a>, finding
     for (index, leaf) in selector.leaves().iter().enumerate() {
         if let Some(near) = meant(leaf.property(), &kinds) {
             let path = format!("{path}.where[{index}].property");
-            let kind = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("|");
-            let finding = Finding::new(Code::UnknownProperty, Severity::Warning, path);
-            findings.push(finding.with("kind", kind).with("name", leaf.property()).with("nearest", near));
+            findings.push(unknown_property(&path, &kinds, leaf.property(), near));
         }
     }
 }

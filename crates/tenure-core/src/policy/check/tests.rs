@@ -41,6 +41,44 @@ fn beside(when: &str) -> String {
     )
 }
 
+/// A churn score of two signals, each worth everything.
+fn signals(first: &str, second: &str) -> String {
+    let signal =
+        |code: &str, rest: &str| format!("[[churn.signal]]\ncode = '{code}'\npoints = 100\n{rest}\n");
+    format!("[churn]\nbase = 0\n{}{}", signal("first", first), signal("second", second))
+}
+
+#[test]
+fn signals_that_say_nothing_are_told_by_their_field() {
+    let week = "silence = 'order_placed'\nat_least = '7d'";
+    let nps = "{ event = 'survey_answered', where = [{ property = 'subject', op = 'eq', value = 'nps' }] }";
+    for (signal, code, field) in [
+        (format!("latest = {nps}\nat_least = 11"), Code::DeadSignal, "at_least"),
+        ("latest = 'review_posted'\nat_most = 0".into(), Code::DeadSignal, "at_most"),
+        (format!("{week}\ncap = 100"), Code::StepWithoutEffect, "cap"),
+        ("silence = 'order_place'\nat_least = '7d'".into(), Code::UnknownKind, "silence"),
+        ("open = 'trial_started'\nuntil = 'order_place'\nat_least = '0d'".into(), Code::UnknownKind, "until"),
+        (
+            "open = 'follow_up_planned'\nuntil = 'follow_up_logged'\ndue = 'due_on'\nat_least = '0d'".into(),
+            Code::UnknownProperty,
+            "due",
+        ),
+        (format!("{week}\naction = 'care_cal'"), Code::SimilarNames, "action"),
+        (
+            "silence = 'x'\nat_least = { cadence = 30, min = '7d', max = '20d' }".into(),
+            Code::CadenceWithoutEffect,
+            "at_least",
+        ),
+    ] {
+        let told = told(&signals(&signal, week));
+        let told: Vec<_> = told.iter().map(|(code, _, path)| (*code, path.as_str())).collect();
+        assert_eq!(told, [(code, format!("churn.signal[0].{field}").as_str())], "{signal}");
+    }
+    // What anybody can have is not dead.
+    assert_eq!(told(&signals("latest = 'tracked'\nat_least = 900", week)), []);
+    assert_eq!(told(&signals(&format!("latest = {nps}\nat_least = 10"), week)), []);
+}
+
 fn found(text: &str) -> Vec<Finding> {
     let policy = Policy::parse(text, "p.toml").unwrap();
     let mut findings = check_text(text);
@@ -69,6 +107,7 @@ use Severity::{Error, Warning};
 fn minimal() -> Vec<(Code, Severity, &'static str, String)> {
     let order = r#"{ count = "order_placed", at_least = 1 }"#;
     let since = r#"{ count = "order_placed", since = "stage", at_least = 1 }"#;
+    let week_signal = "silence = 'order_placed'\nat_least = '7d'";
     let week = r#"{ silence = "order_placed", at_least = "7d" }"#;
     let own = |segments: &str| format!("[rfm]\nmap = \"own\"\n{segments}");
     let rest = "[[rfm.segment]]\ncode = \"rest\"\n";
@@ -120,6 +159,36 @@ fn minimal() -> Vec<(Code, Severity, &'static str, String)> {
             Warning,
             "rule[0].when",
             policy(&["a", "b"], &(rule("there", "a", "b", week) + &rule("back", "b", "a", r#"{ in_stage_for = "7d" }"#))),
+        ),
+        (
+            Code::DeadSignal,
+            Error,
+            "churn.signal[0].latest",
+            signals("latest = 'order_placed'\nat_most = 6", "silence = 'order_placed'\nat_least = '9d'"),
+        ),
+        (
+            Code::DuplicateSignal,
+            Warning,
+            "churn.signal[1].code",
+            signals(week_signal, week_signal).replace("second", "first"),
+        ),
+        (
+            Code::ExcessPoints,
+            Warning,
+            "churn.signal[0].cap",
+            signals(&format!("{week_signal}\nevery = '7d'\ncap = 200"), week_signal),
+        ),
+        (
+            Code::StepWithoutEffect,
+            Warning,
+            "churn.signal[0].every",
+            signals(&format!("{week_signal}\nevery = '7d'\ncap = 100"), week_signal),
+        ),
+        (
+            Code::UnreachableBand,
+            Warning,
+            "churn.bands",
+            signals(week_signal, week_signal).replace("base = 0", "base = 30"),
         ),
         (Code::UnknownKind, Warning, "rule[0].when.count", there_and_back(&order.replace("placed", "place"))),
         (

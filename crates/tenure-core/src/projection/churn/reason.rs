@@ -78,14 +78,12 @@ impl Churn {
                 count(&what, raw, *within, *limit, full(signal), language)
             }
             (Measure::Falling { within, .. }, Language::En) => format!(
-                "{what}: {} % fewer in {} than in the {} before; from {bound} % on that counts",
+                "{what}: {} % fewer in {} than in as many before; from {bound} % on that counts",
                 raw.unwrap_or(0),
-                time(within.as_micros()),
                 time(within.as_micros())
             ),
             (Measure::Falling { within, .. }, Language::ZhCn) => format!(
-                "近 {}的{what}比此前 {}减少 {}%，减少 {bound}% 即计",
-                time(within.as_micros()),
+                "近 {}的{what}比此前同期减少 {}%，减少 {bound}% 即计",
                 time(within.as_micros()),
                 raw.unwrap_or(0)
             ),
