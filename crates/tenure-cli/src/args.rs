@@ -436,6 +436,14 @@ pub struct Churn {
     /// Name only customers of this band. May be given several times. Default: all.
     #[arg(long, value_parser = PossibleValuesParser::new(BANDS))]
     pub band: Vec<String>,
+
+    /// A model file of tenure fit: also show how likely each is to buy nothing within --horizon.
+    #[arg(long, value_name = "FILE.json")]
+    pub model: Option<PathBuf>,
+
+    /// How far ahead the model looks. Default: the horizon that its score was learnt for, else 90d.
+    #[arg(long, value_name = "DURATION", requires = "model")]
+    pub horizon: Option<String>,
 }
 
 /// The models of repeat purchase.

@@ -51,6 +51,13 @@ impl CliError {
         self
     }
 
+    /// The same with the file that it is about before it.
+    #[must_use]
+    pub fn of(mut self, file: &std::path::Path) -> Self {
+        self.message = format!("{}: {}", file.display(), self.message);
+        self
+    }
+
     /// What went wrong, and what to do.
     pub fn parts(&self) -> (&str, Option<&str>) {
         (&self.message, self.hint.as_deref())

@@ -55,6 +55,7 @@ words! {
     by_first: "{} says", "{} 的判断";
     differing: "{} of {} customers change", "{} / {} 位客户有变化";
     examples: "For example", "示例";
+    p_no_purchase: "No purchase in {}", "{} 内不购买";
     fitted: "Model of repeat purchase", "复购模型";
     parameter: "Parameter", "参数";
     standard_error: "Standard error", "标准误";
@@ -62,7 +63,6 @@ words! {
     spend_of: "Gamma-Gamma: {} repeat buyers, log-likelihood {}, correlation of number and amount {}", "Gamma-Gamma：{} 位复购客户，对数似然 {}，次数与金额相关系数 {}";
     written_to: "written to {}", "已写入 {}";
     backtest: "Backtest", "回测";
-    score: "Score", "评分";
     cases: "Cases", "样本";
     lapsed: "Lapsed", "流失";
     log_loss: "Log loss", "对数损失";

@@ -355,7 +355,8 @@ mod tests {
 
     fn quiet(days: u32) -> String {
         format!(
-            "[[stage]]\nid = 'on'\nmacro = 'growth'\ninitial = true\n[[stage]]\nid = 'off'\nmacro = 'churn_prevention'\n\
+            "[[stage]]\nid = 'on'\nmacro = 'growth'\ninitial = true\nlabels = {{ en = 'On', zh-CN = '在' }}\n\
+             [[stage]]\nid = 'off'\nmacro = 'churn_prevention'\nlabels = {{ en = 'Off', zh-CN = '离' }}\n\
              [[rule]]\nname = 'silent'\nfrom = ['on']\nto = 'off'\nwhen = {{ silence = 'order_placed', at_least = '{days}d' }}\n\
              [churn]\n[[churn.signal]]\ncode = 'silent'\nsilence = 'order_placed'\nat_least = '{days}d'\npoints = 60\n"
         )

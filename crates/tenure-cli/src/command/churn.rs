@@ -1,21 +1,26 @@
 //! `tenure churn`: who is likely to leave, why, what they are worth, and what to do.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use tenure::core::fold::{Projection as _, States};
+use tenure::core::forecast::{Forecast, PurchaseFit};
 use tenure::core::near::nearest;
 use tenure::core::projection::churn::{Action, Band, Churn, ChurnView, SignalView};
 use tenure::core::projection::contact::LastContact;
 use tenure::core::projection::owner::Owner;
+use tenure::core::projection::purchases::Purchases;
 use tenure::core::projection::stage::{StageIx, StageMachine};
 use tenure::core::report::churn::{BandRow, WarningAnswer, Warnings, Watched};
-use tenure::core::report::{Report, add_all};
+use tenure::core::report::{Report, Shown};
 use tenure::core::text::Language;
-use tenure::core::{Policy, Timestamp};
+use tenure::core::{Duration, Policy, Timestamp};
 
 use crate::answer::Answer;
 use crate::args;
-use crate::command::{Talk, stages};
+use crate::command::{Talk, backtest, fit, stages};
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
@@ -32,13 +37,18 @@ pub fn run(args: &args::Churn, talk: Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
     let bands: Vec<Band> =
         Band::ALL.into_iter().filter(|band| args.band.iter().any(|name| name == band.code())).collect();
-    let asked = Asked { most: args.top, stage: args.stage.as_deref(), bands };
+    let model = args
+        .model
+        .as_deref()
+        .map(|path| Model::open(path, args.horizon.as_deref(), &question))
+        .transpose()?;
+    let asked = Asked { most: args.top, stage: args.stage.as_deref(), bands, model };
     answer(&question, &asked, talk)?.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Whom the list is about.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Asked<'a> {
     /// How many are named.
     pub most: u32,
@@ -46,6 +56,8 @@ pub struct Asked<'a> {
     pub stage: Option<&'a str>,
     /// Of which bands; none of them: of all.
     pub bands: Vec<Band>,
+    /// What says how likely they are to buy nothing; none: nothing does.
+    pub model: Option<Model>,
 }
 
 /// The answer under the question's policy.
@@ -58,28 +70,117 @@ pub fn answer(question: &Question, asked: &Asked<'_>, talk: Talk) -> Result<Answ
     let stage = asked.stage.map(|name| in_stage(question, machine.as_ref(), name)).transpose()?;
     let value = question.policy.value_at_risk().map_err(CliError::input)?;
     let watched: Watched = (churn.clone(), machine.clone(), value, LastContact, Owner);
-    let states = question.fold(&watched, talk)?;
+    let policy = &question.policy;
+    let purchases =
+        asked.model.as_ref().map(|_| Purchases::new(policy.zone, policy.currency, policy.rates.clone()));
+    let states = question.fold(&(watched, purchases), talk)?;
     let as_of = question.as_of(&states);
     let at = as_of.unwrap_or(Timestamp::MIN);
     let most = usize::try_from(asked.most).unwrap_or(usize::MAX);
     let warnings = Warnings { churn: &churn, stages: machine.as_ref(), stage, bands: &asked.bands, most };
-    let result = warnings.finish(add_all(&warnings, &states, at));
+    let mut sum = Default::default();
+    for (id, folded) in states.iter() {
+        let view = states.projection().0.view(&folded.state.0, at);
+        warnings.add(&mut sum, Shown { id, name: &states.shown(id) }, &view);
+    }
+    let result = warnings.finish(sum);
+    let likely = match &asked.model {
+        Some(model) => model.likely(&states, &result, at)?,
+        None => BTreeMap::new(),
+    };
 
     let mut body = json!(result);
     let rows = body.get_mut("customers").and_then(Value::as_array_mut).into_iter().flatten();
-    rows.zip(&result.customers).for_each(|(row, one)| says(&churn, row, &one.signals));
-    let query = json!({"command": "churn", "top": asked.most, "stage": asked.stage, "band": asked.bands});
+    for (row, one) in rows.zip(&result.customers) {
+        says(&churn, row, &one.signals);
+        if let (Some(_), Value::Object(row)) = (&asked.model, row) {
+            row.insert("p_no_purchase".into(), json!(likely.get(&one.customer)));
+        }
+    }
+    let query = json!({
+        "command": "churn",
+        "top": asked.most,
+        "stage": asked.stage,
+        "band": asked.bands,
+        "model": asked.model.as_ref().map(Model::query),
+    });
     let w = talk.words();
     let mut answer = question.answer(query, as_of, body, w.churn, talk);
     answer.tables.push(band_table(&result.bands, talk));
-    answer.tables.push(shown_table(&churn, machine.as_ref(), &result, talk));
-    answer.list = Some(plain_table(&result, talk));
+    answer.tables.push(shown_table(&churn, machine.as_ref(), (&result, asked.model.as_ref(), &likely), talk));
+    answer.list = Some(plain_table((&result, asked.model.as_ref(), &likely), talk));
     if result.bands.iter().all(|row| row.customers == 0) {
         answer.notes.push(w.nobody.into());
         return Ok(answer);
     }
     answer.notes.extend(value_notes(&question.policy, &result, talk));
     Ok(answer)
+}
+
+/// A model file, opened for a question.
+#[derive(Debug)]
+pub struct Model {
+    fit: PurchaseFit,
+    forecast: Forecast,
+    horizon: Duration,
+}
+
+impl Model {
+    /// Reads a model file and holds it against what it is asked about.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no model, or one of other data.
+    pub fn open(path: &Path, horizon: Option<&str>, question: &Question) -> Result<Self, CliError> {
+        let fit = fit::read(path, question)?;
+        let forecast = fit.open().map_err(|error| fit::told(&error))?;
+        let horizon = match horizon {
+            Some(text) => backtest::duration("--horizon", text)?,
+            None => fit.learnt.as_ref().map_or(Duration::days(90), |learnt| learnt.horizon),
+        };
+        Ok(Self { fit, forecast, horizon })
+    }
+
+    fn query(&self) -> Value {
+        json!({"model": self.fit.model, "learnt": self.is_learnt(), "horizon": self.horizon, "fitted_at": self.fit.origin.as_of})
+    }
+
+    /// Whether the learnt score says it: it does for the horizon that it was learnt for, and for no other.
+    fn is_learnt(&self) -> bool {
+        self.fit.learnt.as_ref().is_some_and(|learnt| learnt.horizon == self.horizon)
+    }
+
+    /// How likely each customer of a list is to buy nothing; those who never bought are left out.
+    fn likely(
+        &self,
+        states: &States<(Watched, Option<Purchases>)>,
+        result: &WarningAnswer,
+        at: Timestamp,
+    ) -> Result<BTreeMap<String, f64>, CliError> {
+        let listed: BTreeSet<&str> = result.customers.iter().map(|one| one.customer.as_str()).collect();
+        let mut likely = BTreeMap::new();
+        for (id, folded) in states.iter() {
+            let name = states.shown(id);
+            if !listed.contains(name.as_str()) {
+                continue;
+            }
+            let ((rules, ..), view) = states.projection().view(&folded.state, at);
+            let Some(view) = view.flatten() else { continue };
+            let learnt = if self.is_learnt() {
+                self.fit.learnt_of(&self.forecast, &view, Some(&rules))
+            } else {
+                Ok(None)
+            };
+            let p = match learnt.map_err(|error| fit::told(&error))? {
+                Some(learnt) => learnt.p,
+                None => {
+                    let days = self.horizon.as_seconds() / 86_400.0;
+                    self.forecast.p_no_purchase(&view, days).map_err(|error| fit::told(&error))?
+                }
+            };
+            likely.insert(name, p);
+        }
+        Ok(likely)
+    }
 }
 
 /// The stage of a name.
@@ -181,8 +282,16 @@ fn band_table(rows: &[BandRow], talk: Talk) -> Table {
     table
 }
 
-/// The list for people. A probability by a model is one more column here, after the score, and one in [`plain_table`].
-fn shown_table(churn: &Churn, machine: Option<&StageMachine>, result: &WarningAnswer, talk: Talk) -> Table {
+/// What is listed: customers, and how likely each of them is to buy nothing, where a model says it.
+type Listed<'a> = (&'a WarningAnswer, Option<&'a Model>, &'a BTreeMap<String, f64>);
+
+/// The list for people.
+fn shown_table(
+    churn: &Churn,
+    machine: Option<&StageMachine>,
+    (result, model, likely): Listed<'_>,
+    talk: Talk,
+) -> Table {
     let w = talk.words();
     let columns = [
         ("customer", w.customer),
@@ -197,11 +306,14 @@ fn shown_table(churn: &Churn, machine: Option<&StageMachine>, result: &WarningAn
     ];
     let title = fill(w.customers_at_risk, &[&result.customers.len(), &result.wanted]);
     let mut table = Table::new(title, &columns);
+    if let Some(model) = model {
+        table = table.with_column("p_no_purchase", fill(w.p_no_purchase, &[&model.horizon]));
+    }
     for one in &result.customers {
         let bad = one.signals.iter().filter(|signal| signal.points > 0).take(MOST_REASONS);
         let reasons: Vec<String> = bad.map(|signal| churn.reason(signal, talk.language())).collect();
         let stage = one.stage.as_deref().zip(machine);
-        table.push(vec![
+        let mut row = vec![
             one.customer.as_str().into(),
             u64::from(one.score).into(),
             band(one.band, talk),
@@ -213,7 +325,9 @@ fn shown_table(churn: &Churn, machine: Option<&StageMachine>, result: &WarningAn
                 .map_or(Cell::Empty, |at| day_or_instant(at).chars().take(10).collect::<String>().into()),
             one.owner.as_deref().map_or(Cell::Empty, Cell::from),
             one.action.as_deref().map_or(Cell::Empty, |code| action(code, talk)),
-        ]);
+        ];
+        row.extend(model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |p| Cell::Percent(*p))));
+        table.push(row);
     }
     table
 }
@@ -223,7 +337,7 @@ fn action(code: &str, talk: Talk) -> Cell {
 }
 
 /// The list for programs: signals by code with their points.
-fn plain_table(result: &WarningAnswer, talk: Talk) -> Table {
+fn plain_table((result, model, likely): Listed<'_>, talk: Talk) -> Table {
     let w = talk.words();
     let columns = [
         ("customer", w.customer),
@@ -237,11 +351,14 @@ fn plain_table(result: &WarningAnswer, talk: Talk) -> Table {
         ("action", w.action),
     ];
     let mut table = Table::new("", &columns);
+    if let Some(model) = model {
+        table = table.with_column("p_no_purchase", fill(w.p_no_purchase, &[&model.horizon]));
+    }
     for one in &result.customers {
         let signals: Vec<String> =
             one.signals.iter().map(|signal| format!("{}:{}", signal.code, signal.points)).collect();
         let text = |text: &Option<String>| text.as_deref().map_or(Cell::Empty, Cell::from);
-        table.push(vec![
+        let mut row = vec![
             one.customer.as_str().into(),
             u64::from(one.score).into(),
             band(one.band, talk),
@@ -251,7 +368,9 @@ fn plain_table(result: &WarningAnswer, talk: Talk) -> Table {
             one.last_contact.map_or(Cell::Empty, Cell::At),
             text(&one.owner),
             text(&one.action),
-        ]);
+        ];
+        row.extend(model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |p| Cell::Percent(*p))));
+        table.push(row);
     }
     table
 }

@@ -1,6 +1,7 @@
 //! `tenure fit`: a model of repeat purchase, fitted and kept.
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -79,6 +80,21 @@ pub fn log_of(source: &Source) -> Result<Box<str>, CliError> {
     let page = source.read(&Read::all().limit(1))?;
     let first = page.facts.iter().next().map(|fact| fact.event.id.to_string());
     Ok(first.unwrap_or_default().into())
+}
+
+/// A model file that fits what it is asked about: zone, currency and log.
+///
+/// # Errors
+/// A file that cannot be read or is no model, or one of other data.
+pub fn read(path: &Path, question: &Question) -> Result<PurchaseFit, CliError> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        CliError::input(format!("cannot read {}: {error}", path.display()))
+            .hint("make one: tenure fit --store S --out model.json")
+    })?;
+    let wrong = |error: ForecastError| told(&error).of(path);
+    let fit = PurchaseFit::from_json(&text).map_err(wrong)?;
+    fit.fits(question.policy.zone, question.policy.currency, &log_of(&question.source)?).map_err(wrong)?;
+    Ok(fit)
 }
 
 /// What is wrong with a model, and what to do.

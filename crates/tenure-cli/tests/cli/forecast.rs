@@ -8,11 +8,17 @@ const BACKTEST: &str =
     "backtest --store cdnow.db --train 1997-06-30 --test 1997-12-31 --horizon 181d --knowledge as_occurred";
 
 fn parameters(fit: &Value) -> Vec<f64> {
-    fit["parameters"].as_array().unwrap().iter().map(|parameter| parameter["value"].as_f64().unwrap()).collect()
+    fit["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|parameter| parameter["value"].as_f64().unwrap())
+        .collect()
 }
 
 fn close(seen: &[f64], expected: &[f64], by: f64) -> bool {
-    seen.len() == expected.len() && seen.iter().zip(expected).all(|(seen, expected)| (seen / expected - 1.0).abs() < by)
+    seen.len() == expected.len()
+        && seen.iter().zip(expected).all(|(seen, expected)| (seen / expected - 1.0).abs() < by)
 }
 
 /// Parameters and log-likelihoods as published: Fader, Hardie and Lee 2005; Fader and Hardie 2013.
@@ -24,10 +30,14 @@ fn models_of_the_bundled_data_are_those_of_the_literature() {
         ("mbg_nbd", [0.524_843, 6.183_085, 0.891_359, 1.614_002], -9_582.135_7),
         ("pareto_nbd", [0.553_277, 10.577_683, 0.606_240, 11.668_735], -9_594.976_2),
     ] {
-        let fit = place.json(&format!("fit --store cdnow.db --as-of 1997-09-30 --model {model}"))["answer"].clone();
+        let fit =
+            place.json(&format!("fit --store cdnow.db --as-of 1997-09-30 --model {model}"))["answer"].clone();
         assert!(close(&parameters(&fit), &expected, 1e-3), "{model}: {fit}");
         assert!((fit["log_likelihood"].as_f64().unwrap() - likelihood).abs() < 1e-3, "{model}: {fit}");
-        assert_eq!((&fit["model"], &fit["unit"], &fit["customers"]), (&json!(model), &json!("weeks"), &json!(2357)));
+        assert_eq!(
+            (&fit["model"], &fit["unit"], &fit["customers"]),
+            (&json!(model), &json!("weeks"), &json!(2357))
+        );
         let spend = &fit["spend"];
         assert!(close(&parameters(spend), &[6.249_57, 3.744_22, 15.443_52], 1e-4), "{spend}");
         assert!((spend["log_likelihood"].as_f64().unwrap() + 4_055.917_7).abs() < 1e-3, "{spend}");
@@ -59,7 +69,10 @@ fn a_learnt_score_beats_recency_alone_and_its_probabilities_are_no_worse_than_th
     };
     let number = |score: &str, what: &str| pooled(score)[what].as_f64().unwrap();
     assert_eq!((pooled("p0")["cases"].as_u64(), pooled("p0")["lapsed"].as_u64()), (Some(2357), Some(1842)));
-    assert!(number("learnt", "auc") >= 0.795 && number("learnt", "auc") > number("recency", "auc"), "{answer}");
+    assert!(
+        number("learnt", "auc") >= 0.795 && number("learnt", "auc") > number("recency", "auc"),
+        "{answer}"
+    );
     assert!(number("learnt", "log_loss") <= number("p0", "log_loss"), "{answer}");
     for score in ["learnt", "p0", "rules", "recency", "rfm_sum"] {
         let pooled = pooled(score);
@@ -68,7 +81,12 @@ fn a_learnt_score_beats_recency_alone_and_its_probabilities_are_no_worse_than_th
         assert_eq!(pooled["reliability"].as_array().unwrap().len(), 10);
     }
     let shown = place.line(BACKTEST);
-    for part in ["learnt at 1997-06-30; judged at 1997-12-31; horizon 181d", "recency", "AUC at each cut", "False for each true"] {
+    for part in [
+        "learnt at 1997-06-30; judged at 1997-12-31; horizon 181d",
+        "recency",
+        "AUC at each cut",
+        "False for each true",
+    ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
 }
@@ -78,7 +96,10 @@ fn a_backtest_that_would_know_its_future_is_refused() {
     let place = Place::with_cdnow();
     for (args, said) in [
         ("--train 1997-06-30 --test 1997-08-31 --horizon 90d", "what is learnt would know its future"),
-        ("--train 1997-06-30 --test 1998-05-31 --horizon 90d", "but the log ends at 1998-06-30T23:59:59.999999Z"),
+        (
+            "--train 1997-06-30 --test 1998-05-31 --horizon 90d",
+            "but the log ends at 1998-06-30T23:59:59.999999Z",
+        ),
         ("--train 1997-06-30 --test 1997-12-31 --horizon soon", "--horizon: \"soon\" is not a duration"),
         ("--from 1998-03-31 --horizon 90d", "there is no room for a training cut"),
         ("--train 1997-06-30 --test 1997-12-31 --horizon 181d", "nobody was known to have bought"),
@@ -88,7 +109,8 @@ fn a_backtest_that_would_know_its_future_is_refused() {
         assert!(ran.err.contains(said) && ran.err.contains("hint: "), "{args}: {}", ran.err);
     }
     // Recorded long afterwards: the hint says how to ask.
-    let ran = place.run("backtest --store cdnow.db --train 1997-06-30 --test 1997-12-31 --horizon 181d".split(' '));
+    let ran =
+        place.run("backtest --store cdnow.db --train 1997-06-30 --test 1997-12-31 --horizon 181d".split(' '));
     assert!(ran.err.contains("--knowledge as_occurred"), "{}", ran.err);
 }
 
@@ -96,7 +118,10 @@ fn a_backtest_that_would_know_its_future_is_refused() {
 fn too_few_customers_and_customers_who_never_return_are_told() {
     let place = Place::new();
     let order = |n: u32| {
-        format!("{{\"customer\":\"c{n}\",\"occurred_at\":\"2024-05-{:02}T10:00:00Z\",\"kind\":\"order_placed\"}}\n", n % 28 + 1)
+        format!(
+            "{{\"customer\":\"c{n}\",\"occurred_at\":\"2024-05-{:02}T10:00:00Z\",\"kind\":\"order_placed\"}}\n",
+            n % 28 + 1
+        )
     };
     place.write("none.jsonl", "");
     place.write("few.jsonl", (1..4).map(order).collect::<String>());
@@ -122,7 +147,10 @@ fn two_policies_are_compared_with_counts_examples_and_reasons() {
     let answer = place.json(&format!("{diff} slower.toml"))["answer"].clone();
     assert_eq!(answer["customers"], 2357);
     let flows = answer["flows"].as_array().unwrap();
-    assert!(flows.iter().any(|flow| flow["aspect"] == "stage" && flow["examples"].as_array().unwrap().len() <= 3), "{answer}");
+    assert!(
+        flows.iter().any(|flow| flow["aspect"] == "stage" && flow["examples"].as_array().unwrap().len() <= 3),
+        "{answer}"
+    );
     let same = place.json(&format!("{diff} retail"))["answer"].clone();
     assert_eq!((&same["differing"], &same["flows"]), (&json!(0), &json!([])));
     let ran = place.run("diff --store cdnow.db --policy retail".split(' '));

@@ -489,9 +489,7 @@ impl Forecast {
 mod tests {
     use super::*;
     use crate::fold::{Projection, fold};
-    use crate::forecast::PurchaseReport;
     use crate::projection::purchases::Purchases;
-    use crate::report::{Report, Shown};
     use crate::{Customer, CustomerEvent, Event, EventId, Money, Rates};
 
     const DAY: i64 = 86_400_000_000;
@@ -508,9 +506,9 @@ mod tests {
         }
     }
 
-    fn view(days: &[i64], minor: i64) -> Option<PurchaseView> {
+    fn view(days: &[i64], mut minor: impl FnMut(i64) -> i64) -> PurchaseView {
         let order = |day: &i64| {
-            let total = Some(Money::from_minor(minor + day, "USD".parse().unwrap()));
+            let total = Some(Money::from_minor(minor(*day), "USD".parse().unwrap()));
             let fact = CustomerEvent::OrderPlaced { order: None, total, lines: vec![] };
             let id = EventId::from_foreign("shop", &day.to_string());
             let ann = Customer::parse("ann", "shop").unwrap();
@@ -518,34 +516,34 @@ mod tests {
         };
         let facts: Vec<Event> = days.iter().map(order).collect();
         let purchases = Purchases::new(Zone::UTC, None, Rates::default());
-        purchases.view(&fold(&purchases, facts.iter().map(Event::view)), origin().as_of)
+        purchases.view(&fold(&purchases, facts.iter().map(Event::view)), origin().as_of).unwrap()
     }
 
-    fn population() -> PurchaseSum {
+    /// Customers who buy at rates of their own for amounts of their own, and leave one day.
+    fn population(amounts: bool) -> PurchaseSum {
+        let mut random = 7_u64;
+        let mut below = |end: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            i64::try_from((random >> 33) % end).unwrap()
+        };
         let mut sum = PurchaseSum::default();
-        let customers: [(&[i64], i64); 10] = [
-            (&[10], 100),
-            (&[40], 500),
-            (&[90], 900),
-            (&[10, 40], 4_000),
-            (&[10, 200], 2_500),
-            (&[20, 40, 60, 90], 800),
-            (&[30, 150, 390], 12_000),
-            (&[5, 8, 12, 30, 31, 60, 90, 120, 180], 300),
-            (&[200, 380], 1_500),
-            (&[3, 100, 200, 300, 395], 7_000),
-        ];
-        for _ in 0..5 {
-            for (days, minor) in customers {
-                let id = crate::CustomerId::from_bytes([1; 16]);
-                PurchaseReport.add(&mut sum, Shown { id, name: "" }, &view(days, minor));
+        for _ in 0..200 {
+            let (rhythm, leaves, amount) = (4 + below(80), 20 + below(600), 500 + below(20) * below(20) * 50);
+            let mut days = vec![1 + below(60)];
+            while let Some(next) =
+                days.last().map(|last| last + 1 + below(u64::try_from(2 * rhythm).unwrap()))
+                && next < leaves.min(400)
+            {
+                days.push(next);
             }
+            let view = view(&days, |_| amount * (50 + below(100)) / 100);
+            sum.add(&if amounts { view } else { view.without_amounts() });
         }
         sum
     }
 
     fn fit(method: Method) -> PurchaseFit {
-        PurchaseFit::of(&population(), method, TimeUnit::Weeks, origin()).unwrap()
+        PurchaseFit::of(&population(true), method, TimeUnit::Weeks, origin()).unwrap()
     }
 
     #[test]
@@ -553,7 +551,7 @@ mod tests {
         for method in Method::ALL {
             let fit = fit(method);
             assert_eq!(PurchaseFit::from_json(&fit.to_json()).unwrap(), fit, "{}", fit.to_json());
-            assert!(fit.spend.is_some() && fit.customers == 50 && fit.distinct == 10, "{fit:?}");
+            assert!(fit.spend.is_some() && fit.customers == 200 && fit.distinct > 100, "{fit:?}");
         }
     }
 
@@ -605,8 +603,8 @@ mod tests {
     #[test]
     fn what_is_expected_of_a_customer_follows_from_the_history() {
         let forecast = fit(Method::ParetoNbd).open().unwrap();
-        let (lately, long_ago) =
-            (view(&[100, 200, 300, 395], 1_000).unwrap(), view(&[100, 110, 120], 1_000).unwrap());
+        let amount = |_| 1_000;
+        let (lately, long_ago) = (view(&[100, 200, 300, 395], amount), view(&[100, 110, 120], amount));
         let p0 = |view| forecast.p_no_purchase(view, 30.0).unwrap();
         assert!(p0(&lately) < p0(&long_ago));
         assert_eq!(forecast.p_no_purchase(&lately, 0.0).unwrap(), 1.0);
@@ -620,14 +618,8 @@ mod tests {
 
     #[test]
     fn without_amounts_there_is_a_model_of_purchases_all_the_same() {
-        let mut sum = PurchaseSum::default();
-        for days in [&[10_i64][..], &[10, 40], &[20, 300], &[5, 8, 12, 30], &[10, 390], &[77]] {
-            let view = view(days, 0).map(PurchaseView::without_amounts);
-            let id = crate::CustomerId::from_bytes([1; 16]);
-            PurchaseReport.add(&mut sum, Shown { id, name: "" }, &view);
-        }
-        let fit = PurchaseFit::of(&sum, Method::Nbd, TimeUnit::Days, origin()).unwrap();
+        let fit = PurchaseFit::of(&population(false), Method::Nbd, TimeUnit::Days, origin()).unwrap();
         assert_eq!(fit.spend, None);
-        assert_eq!(fit.open().unwrap().lifetime_value(&view(&[10], 0).unwrap(), 12, 0.1), Ok(None));
+        assert_eq!(fit.open().unwrap().lifetime_value(&view(&[10], |_| 0), 12, 0.1), Ok(None));
     }
 }
