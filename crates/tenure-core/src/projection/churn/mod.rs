@@ -30,6 +30,8 @@ mod measure;
 mod policy;
 mod reason;
 mod scale;
+#[cfg(test)]
+mod tests;
 mod view;
 mod written;
 
