@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 use tenure::core::policy::check::Code;
 
 use crate::answer::Format;
@@ -57,6 +57,8 @@ pub enum Command {
     Erase(Erase),
     /// Orders, refunds and revenue per calendar month.
     Revenue(Revenue),
+    /// What customers have brought: one by one, by cohort, by channel, by campaign.
+    Clv(Clv),
     /// Ask about behaviour: funnel, retention, lifecycle, paths, stickiness, transitions, repurchase, by a JSON file.
     Query(Query),
     /// How many customers go through steps in order, where they stop, and how long it takes.
@@ -555,6 +557,48 @@ pub struct Revenue {
     /// The length of a row; calendar months of the policy's zone.
     #[arg(long, default_value = "month", value_parser = PossibleValuesParser::new(["month"]))]
     pub period: String,
+}
+
+/// `tenure clv`
+#[derive(Args, Debug)]
+pub struct Clv {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// What to show beside the total: customers, those who ordered first in one month, or the channel or campaign of the
+    /// first touch.
+    #[arg(long, value_enum, default_value_t = ValueBy::Customer)]
+    pub by: ValueBy,
+
+    /// Only so many customers, those who brought most. Default: all; 20 in tables.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub top: Option<u64>,
+}
+
+/// Every `--by` of `clv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ValueBy {
+    /// One by one.
+    Customer,
+    /// By the calendar month of the first order.
+    Cohort,
+    /// By the channel of the first touch.
+    Channel,
+    /// By the campaign of the first touch.
+    Campaign,
+}
+
+impl ValueBy {
+    /// As it is typed.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Cohort => "cohort",
+            Self::Channel => "channel",
+            Self::Campaign => "campaign",
+        }
+    }
 }
 
 /// `tenure simulate`

@@ -353,6 +353,21 @@ words! {
     quality_kind: "Kind", "种类";
     quality_never_seen: "kinds never seen: {} (--format json names them)", "从未出现的种类：{} 种(--format json 列出名称)";
     quality_more_groups: "… and {} more groups (--format json names all)", "……以及另外 {} 组(--format json 列出全部)";
+    // Of `clv`, `acquisition` and `mrr`.
+    historic_value: "Customer value", "客户价值";
+    everybody: "All who have ordered", "全部下单客户";
+    net_value: "Net", "净额";
+    best_customers: "Customers by value", "客户价值排名";
+    by_first_touch: "By first touch", "按首次触点";
+    first_order: "First order", "首单时间";
+    channel: "Channel", "渠道";
+    campaign: "Campaign", "营销活动";
+    cohort: "Cohort", "同期群";
+    cumulative_net: "Net up to the n-th month after the first order, in {}", "首单后第 n 个月为止的累计净额（{}）";
+    open_sums: "… may still change: the month is not over", "带 … 者尚可变动：当月尚未结束";
+    no_orders: "nobody has ordered by that instant", "截至该时点尚无客户下单";
+    more_customers: "… and {} more: --top N, or --format csv", "……以及另外 {} 位：用 --top N 或 --format csv";
+    refunds_without_order: "refunds of customers without an order, in no row: {} customers, {}", "未下单客户的退款（不计入任何一行）：{} 位客户，{}";
     // Of `doctor`.
     doctor_ok: "ok", "正常";
     doctor_look: "look", "留意";

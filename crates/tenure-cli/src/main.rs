@@ -45,6 +45,7 @@ fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Erase(args) => command::erase::run(args, talk),
         Command::Quarantine(args) => command::quarantine::run(args, talk),
         Command::Revenue(args) => command::revenue::run(args, talk),
+        Command::Clv(args) => command::clv::run(args, talk),
         Command::Query(args) => command::query::run(args, talk),
         Command::Funnel(args) => command::query::funnel(args, talk),
         Command::Retention(args) => command::query::retention(args, talk),

@@ -47,6 +47,8 @@ pub enum Cell {
     Elapsed(f64),
     /// An amount.
     Money(MoneySum),
+    /// An amount; where people read it in whole units without the currency, and marked where it may still change.
+    Whole(MoneySum, bool),
     /// An instant; the date alone where people read it and it is a midnight in UTC.
     At(Timestamp),
     /// An id; its beginning where people read it.
@@ -97,7 +99,7 @@ impl Cell {
                 share.to_string()
             }
             Self::Elapsed(seconds) => seconds.to_string(),
-            Self::Money(sum) => amount(*sum),
+            Self::Money(sum) | Self::Whole(sum, _) => amount(*sum),
             Self::Empty => String::new(),
         }
     }
@@ -114,7 +116,7 @@ impl Cell {
                 (*share).into()
             }
             Self::Elapsed(seconds) => (*seconds).into(),
-            Self::Money(money) => serde_json::to_value(money).unwrap_or_default(),
+            Self::Money(money) | Self::Whole(money, _) => serde_json::to_value(money).unwrap_or_default(),
             Self::Empty => Value::Null,
         }
     }
@@ -134,6 +136,10 @@ impl Cell {
             }
             Self::Elapsed(seconds) => elapsed(*seconds),
             Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
+            Self::Whole(sum, open) => {
+                let units = thousands(&tenure::core::money::whole_units(*sum).to_string());
+                units + if *open { "…" } else { "" }
+            }
             Self::Empty => String::new(),
         }
     }

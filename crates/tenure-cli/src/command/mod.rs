@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod backup;
+pub mod clv;
 pub mod customer;
 pub mod demo;
 pub mod erase;

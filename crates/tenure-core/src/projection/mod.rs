@@ -1,6 +1,8 @@
 //! Per-customer projections, one concept per folder or file.
 
+pub mod acquisition;
 pub mod consent;
+pub mod exchange;
 pub mod identities;
 pub mod owner;
 pub mod profile;
@@ -9,3 +11,4 @@ pub mod rfm;
 mod said;
 pub mod stage;
 pub mod tags;
+pub mod value;

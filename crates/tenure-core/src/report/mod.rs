@@ -4,8 +4,10 @@ pub mod quality;
 pub mod revenue;
 pub mod rfm;
 pub mod risk;
+mod spread;
 pub mod stages;
 mod stays;
+pub mod value;
 
 use crate::fold::{Projection, States};
 use crate::id::CustomerId;
