@@ -59,6 +59,10 @@ pub enum Command {
     Revenue(Revenue),
     /// What customers have brought: one by one, by cohort, by channel, by campaign.
     Clv(Clv),
+    /// What it costs to win customers, by channel and campaign, and when they have paid it back.
+    Acquisition(Acquisition),
+    /// Monthly recurring revenue of subscriptions, how it moves, and how much of it stays.
+    Mrr(Mrr),
     /// Ask about behaviour: funnel, retention, lifecycle, paths, stickiness, transitions, repurchase, by a JSON file.
     Query(Query),
     /// How many customers go through steps in order, where they stop, and how long it takes.
@@ -574,6 +578,30 @@ pub struct Clv {
     /// Only so many customers, those who brought most. Default: all; 20 in tables.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub top: Option<u64>,
+}
+
+/// `tenure acquisition`
+#[derive(Args, Debug)]
+pub struct Acquisition {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+}
+
+/// `tenure mrr`
+#[derive(Args, Debug)]
+pub struct Mrr {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// From the calendar month of this instant on.
+    #[arg(long, value_name = "INSTANT|DATE", conflicts_with = "months")]
+    pub since: Option<String>,
+
+    /// So many calendar months, the one of --as-of the last. Default: 12.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1200))]
+    pub months: Option<u32>,
 }
 
 /// Every `--by` of `clv`.

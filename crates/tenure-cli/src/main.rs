@@ -45,6 +45,8 @@ fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Erase(args) => command::erase::run(args, talk),
         Command::Quarantine(args) => command::quarantine::run(args, talk),
         Command::Revenue(args) => command::revenue::run(args, talk),
+        Command::Acquisition(args) => command::acquisition::run(args, talk),
+        Command::Mrr(args) => command::mrr::run(args, talk),
         Command::Clv(args) => command::clv::run(args, talk),
         Command::Query(args) => command::query::run(args, talk),
         Command::Funnel(args) => command::query::funnel(args, talk),

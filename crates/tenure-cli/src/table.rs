@@ -53,6 +53,8 @@ pub enum Cell {
     At(Timestamp),
     /// An id; its beginning where people read it.
     Id(String),
+    /// Nothing for programs, and what people read instead.
+    Nothing(String),
     /// Nothing.
     Empty,
 }
@@ -100,7 +102,7 @@ impl Cell {
             }
             Self::Elapsed(seconds) => seconds.to_string(),
             Self::Money(sum) | Self::Whole(sum, _) => amount(*sum),
-            Self::Empty => String::new(),
+            Self::Nothing(_) | Self::Empty => String::new(),
         }
     }
 
@@ -117,14 +119,14 @@ impl Cell {
             }
             Self::Elapsed(seconds) => (*seconds).into(),
             Self::Money(money) | Self::Whole(money, _) => serde_json::to_value(money).unwrap_or_default(),
-            Self::Empty => Value::Null,
+            Self::Nothing(_) | Self::Empty => Value::Null,
         }
     }
 
     /// For people: labels, percent, thousands.
     pub fn shown(&self) -> String {
         match self {
-            Self::Text(text) | Self::Code(_, text) => safe(text),
+            Self::Text(text) | Self::Code(_, text) | Self::Nothing(text) => safe(text),
             Self::At(at) => day_or_instant(*at),
             Self::Id(id) => short(id),
             Self::Number(number) => thousands(&number.to_string()),
@@ -145,7 +147,10 @@ impl Cell {
     }
 
     const fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Code(..) | Self::At(_) | Self::Id(_) | Self::Empty)
+        matches!(
+            self,
+            Self::Text(_) | Self::Code(..) | Self::At(_) | Self::Id(_) | Self::Nothing(_) | Self::Empty
+        )
     }
 }
 

@@ -84,7 +84,7 @@ pub fn run(args: &args::Clv, talk: Talk) -> Result<ExitCode, CliError> {
             answer.list = Some(ages(&result.cohorts, talk));
             let (table, hidden) = triangle(&result.cohorts, talk);
             answer.tables.push(table);
-            if !result.cohorts.is_empty() {
+            if result.cohorts.iter().any(|row| row.complete.contains(&false)) {
                 answer.notes.push(w.open_sums.into());
             }
             if hidden > 0 {
@@ -123,9 +123,9 @@ pub fn money(amount: Option<MoneySum>) -> Cell {
     amount.map_or(Cell::Empty, Cell::Money)
 }
 
-/// A name, or that there is none: for programs an empty one.
+/// A name, or for people that there is none.
 pub fn name(name: Option<&str>, talk: Talk) -> Cell {
-    Cell::Code(name.unwrap_or_default().into(), name.unwrap_or(talk.words().no_value).into())
+    name.map_or_else(|| Cell::Nothing(talk.words().no_value.into()), Cell::from)
 }
 
 fn measures(row: &ValueRow) -> [Cell; 5] {
@@ -228,7 +228,7 @@ fn triangle(cohorts: &[CohortRow], talk: Talk) -> (Table, usize) {
 }
 
 /// What the columns before the ages take.
-const NARROW: usize = 46;
+const NARROW: usize = 40;
 
 /// Cumulative net by age for programs, one row each.
 fn ages(cohorts: &[CohortRow], talk: Talk) -> Table {

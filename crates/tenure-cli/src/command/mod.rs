@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod acquisition;
 pub mod backup;
 pub mod clv;
 pub mod customer;
@@ -7,6 +8,7 @@ pub mod demo;
 pub mod erase;
 pub mod import;
 pub mod log;
+pub mod mrr;
 pub mod quarantine;
 pub mod query;
 pub mod rebuild;

@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod identities;
 pub mod owner;
 pub mod profile;
+pub mod recurring;
 pub mod revenue;
 pub mod rfm;
 mod said;

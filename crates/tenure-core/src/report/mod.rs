@@ -1,6 +1,9 @@
 //! Questions about a population: mergeable, so that threads, processes and machines need no other design.
 
+pub mod acquisition;
+pub mod predicted;
 pub mod quality;
+pub mod recurring;
 pub mod revenue;
 pub mod rfm;
 pub mod risk;
