@@ -370,6 +370,7 @@ words! {
     refunds_without_order: "refunds of customers without an order, in no row: {} customers, {}", "未下单客户的退款（不计入任何一行）：{} 位客户，{}";
     acquisition: "Acquisition", "获客分析";
     by: "By", "分组";
+    amounts_in: "Amounts in {}", "金额单位：{}";
     leads: "Leads", "线索数";
     prospects: "Prospects", "潜在客户";
     won_customers: "Customers", "成交客户";

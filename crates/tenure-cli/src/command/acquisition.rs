@@ -10,7 +10,7 @@ use tenure::core::report::{Report, add_all};
 
 use crate::args;
 use crate::command::Talk;
-use crate::command::clv::{money, name};
+use crate::command::clv::name;
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
@@ -36,7 +36,7 @@ pub fn run(args: &args::Acquisition, talk: Talk) -> Result<ExitCode, CliError> {
     });
     let w = talk.words();
     let mut answer = question.answer(query, as_of, json!(result), w.acquisition, talk);
-    let mut list = table("by", w.by, "", talk);
+    let mut list = table("by", w.by, String::new(), talk);
     list.push(cells(
         vec![Cell::Code("all".into(), w.total.into()), Cell::Nothing(String::new())],
         &result.all,
@@ -45,7 +45,8 @@ pub fn run(args: &args::Acquisition, talk: Talk) -> Result<ExitCode, CliError> {
     for (code, label, rows) in
         [("channel", w.channel, &result.channels), ("campaign", w.campaign, &result.campaigns)]
     {
-        let mut groups = table(code, label, "", talk);
+        let title = fill(w.amounts_in, &[&result.all.cost.currency]);
+        let mut groups = table(code, label, title, talk);
         for row in rows {
             let named = name(row.name.as_deref(), talk);
             list.push(cells(vec![Cell::Code(code.into(), label.into()), named.clone()], row, talk));
@@ -80,7 +81,7 @@ pub fn run(args: &args::Acquisition, talk: Talk) -> Result<ExitCode, CliError> {
 }
 
 /// A table of rows of one grouping, or of all for programs.
-fn table(code: &'static str, label: &str, title: &str, talk: Talk) -> Table {
+fn table(code: &'static str, label: &str, title: String, talk: Talk) -> Table {
     let w = talk.words();
     let mut columns = vec![(code, label)];
     if code == "by" {
@@ -111,10 +112,10 @@ fn cells(mut cells: Vec<Cell>, row: &AcquisitionRow, talk: Talk) -> Vec<Cell> {
         row.prospects.into(),
         row.customers.into(),
         Cell::Percent(row.conversion),
-        Cell::Money(row.cost),
-        money(row.cac),
-        money(row.average),
-        row.ltv_cac.as_deref().map_or(Cell::Empty, Cell::from),
+        Cell::Bare(row.cost),
+        row.cac.map_or(Cell::Empty, Cell::Bare),
+        row.average.map_or(Cell::Empty, Cell::Bare),
+        row.ltv_cac.clone().map_or(Cell::Empty, Cell::Decimal),
         payback,
     ]);
     cells

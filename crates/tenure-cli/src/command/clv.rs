@@ -119,7 +119,7 @@ fn notes(result: &ValueAnswer, talk: Talk) -> Vec<String> {
 }
 
 /// An amount where there is one.
-pub fn money(amount: Option<MoneySum>) -> Cell {
+fn money(amount: Option<MoneySum>) -> Cell {
     amount.map_or(Cell::Empty, Cell::Money)
 }
 

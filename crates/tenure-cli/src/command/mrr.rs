@@ -95,7 +95,7 @@ fn month(month: &str, complete: bool) -> Cell {
 }
 
 fn signed(sum: MoneySum, sign: i128) -> Cell {
-    Cell::Whole(MoneySum { minor: sum.minor.saturating_mul(sign), ..sum }, false)
+    Cell::Bare(MoneySum { minor: sum.minor.saturating_mul(sign), ..sum })
 }
 
 fn movements(result: &RecurringAnswer, talk: Talk) -> Table {
