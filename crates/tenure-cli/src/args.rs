@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 use tenure::core::policy::check::Code;
 
 use crate::answer::Format;
@@ -65,6 +65,12 @@ pub enum Command {
     Diff(Diff),
     /// Judge scores on the past: what they would have said at each cut, and what came.
     Backtest(Backtest),
+    /// What customers have brought: one by one, by cohort, by channel, by campaign.
+    Clv(Clv),
+    /// What it costs to win customers, by channel and campaign, and when they have paid it back.
+    Acquisition(Acquisition),
+    /// Monthly recurring revenue of subscriptions, how it moves, and how much of it stays.
+    Mrr(Mrr),
     /// Ask about behaviour: funnel, retention, lifecycle, paths, stickiness, transitions, repurchase, by a JSON file.
     Query(Query),
     /// How many customers go through steps in order, where they stop, and how long it takes.
@@ -689,6 +695,72 @@ pub struct Revenue {
     /// The length of a row; calendar months of the policy's zone.
     #[arg(long, default_value = "month", value_parser = PossibleValuesParser::new(["month"]))]
     pub period: String,
+}
+
+/// `tenure clv`
+#[derive(Args, Debug)]
+pub struct Clv {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// What to show beside the total: customers, those who ordered first in one month, or the channel or campaign of the
+    /// first touch.
+    #[arg(long, value_enum, default_value_t = ValueBy::Customer)]
+    pub by: ValueBy,
+
+    /// Only so many customers, those who brought most. Default: all; 20 in tables.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub top: Option<u64>,
+}
+
+/// `tenure acquisition`
+#[derive(Args, Debug)]
+pub struct Acquisition {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+}
+
+/// `tenure mrr`
+#[derive(Args, Debug)]
+pub struct Mrr {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// From the calendar month of this instant on.
+    #[arg(long, value_name = "INSTANT|DATE", conflicts_with = "months")]
+    pub since: Option<String>,
+
+    /// So many calendar months, the one of --as-of the last. Default: 12.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1200))]
+    pub months: Option<u32>,
+}
+
+/// Every `--by` of `clv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ValueBy {
+    /// One by one.
+    Customer,
+    /// By the calendar month of the first order.
+    Cohort,
+    /// By the channel of the first touch.
+    Channel,
+    /// By the campaign of the first touch.
+    Campaign,
+}
+
+impl ValueBy {
+    /// As it is typed.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Cohort => "cohort",
+            Self::Channel => "channel",
+            Self::Campaign => "campaign",
+        }
+    }
 }
 
 /// `tenure simulate`

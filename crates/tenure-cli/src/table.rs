@@ -47,10 +47,18 @@ pub enum Cell {
     Elapsed(f64),
     /// An amount.
     Money(MoneySum),
+    /// An amount; where people read it without the currency, which its heading names.
+    Bare(MoneySum),
+    /// A decimal that is no amount.
+    Decimal(String),
+    /// An amount; where people read it in whole units without the currency, and marked where it may still change.
+    Whole(MoneySum, bool),
     /// An instant; the date alone where people read it and it is a midnight in UTC.
     At(Timestamp),
     /// An id; its beginning where people read it.
     Id(String),
+    /// Nothing for programs, and what people read instead.
+    Nothing(String),
     /// Nothing.
     Empty,
 }
@@ -89,7 +97,7 @@ impl Cell {
     /// For programs: codes, plain numbers.
     fn plain(&self) -> String {
         match self {
-            Self::Text(text) | Self::Code(text, _) | Self::Id(text) => text.clone(),
+            Self::Text(text) | Self::Code(text, _) | Self::Id(text) | Self::Decimal(text) => text.clone(),
             Self::At(at) => at.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Counted(number, _) => number.to_string(),
@@ -97,14 +105,16 @@ impl Cell {
                 share.to_string()
             }
             Self::Elapsed(seconds) => seconds.to_string(),
-            Self::Money(sum) => amount(*sum),
-            Self::Empty => String::new(),
+            Self::Money(sum) | Self::Bare(sum) | Self::Whole(sum, _) => amount(*sum),
+            Self::Nothing(_) | Self::Empty => String::new(),
         }
     }
 
     fn json(&self) -> Value {
         match self {
-            Self::Text(text) | Self::Code(text, _) | Self::Id(text) => text.as_str().into(),
+            Self::Text(text) | Self::Code(text, _) | Self::Id(text) | Self::Decimal(text) => {
+                text.as_str().into()
+            }
             Self::At(at) => at.to_string().into(),
             Self::Number(number) => {
                 i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
@@ -114,15 +124,17 @@ impl Cell {
                 (*share).into()
             }
             Self::Elapsed(seconds) => (*seconds).into(),
-            Self::Money(money) => serde_json::to_value(money).unwrap_or_default(),
-            Self::Empty => Value::Null,
+            Self::Money(money) | Self::Bare(money) | Self::Whole(money, _) => {
+                serde_json::to_value(money).unwrap_or_default()
+            }
+            Self::Nothing(_) | Self::Empty => Value::Null,
         }
     }
 
     /// For people: labels, percent, thousands.
     pub fn shown(&self) -> String {
         match self {
-            Self::Text(text) | Self::Code(_, text) => safe(text),
+            Self::Text(text) | Self::Code(_, text) | Self::Nothing(text) => safe(text),
             Self::At(at) => day_or_instant(*at),
             Self::Id(id) => short(id),
             Self::Number(number) => thousands(&number.to_string()),
@@ -134,12 +146,21 @@ impl Cell {
             }
             Self::Elapsed(seconds) => elapsed(*seconds),
             Self::Money(sum) => format!("{} {}", thousands(&amount(*sum)), sum.currency),
+            Self::Bare(sum) => thousands(&amount(*sum)),
+            Self::Decimal(text) => text.clone(),
+            Self::Whole(sum, open) => {
+                let units = thousands(&tenure::core::money::whole_units(*sum).to_string());
+                units + if *open { "…" } else { "" }
+            }
             Self::Empty => String::new(),
         }
     }
 
     const fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Code(..) | Self::At(_) | Self::Id(_) | Self::Empty)
+        matches!(
+            self,
+            Self::Text(_) | Self::Code(..) | Self::At(_) | Self::Id(_) | Self::Nothing(_) | Self::Empty
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! Money in integer minor units, read from decimal text, never from floats.
 
+use core::cmp::Ordering;
 use core::fmt;
 use core::str::FromStr;
 
@@ -190,6 +191,31 @@ pub fn decimal(minor: i128, currency: Currency) -> String {
         Some((whole, fraction)) if decimals > 0 => format!("{sign}{whole}.{fraction}"),
         _ => format!("{sign}{digits}"),
     }
+}
+
+/// A sum in whole units of its currency, half-even, for tables with little room.
+///
+/// # Example
+/// ```
+/// use tenure_core::MoneySum;
+/// use tenure_core::money::whole_units;
+/// assert_eq!(whole_units(MoneySum { minor: -1_250_50, currency: "USD".parse()? }), -1_250);
+/// # Ok::<(), tenure_core::MoneyError>(())
+/// ```
+pub fn whole_units(sum: MoneySum) -> i128 {
+    half_even(sum.minor, 10_i128.pow(sum.currency.decimals()))
+}
+
+/// The whole number nearest to a fraction, the even one of two; the denominator is above zero and far from the ends.
+pub(crate) fn half_even(numerator: i128, denominator: i128) -> i128 {
+    let toward_zero = numerator / denominator;
+    let rest = numerator - toward_zero * denominator;
+    let away = match (rest.abs() * 2).cmp(&denominator) {
+        Ordering::Less => false,
+        Ordering::Equal => toward_zero % 2 != 0,
+        Ordering::Greater => true,
+    };
+    if away { toward_zero + rest.signum() } else { toward_zero }
 }
 
 impl fmt::Display for Money {

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::money::{Currency, Money, MoneyError};
+use crate::money::{Currency, Money, MoneyError, half_even};
 use crate::text::excerpt;
 use crate::time::date_of;
 
@@ -329,18 +329,6 @@ impl From<Rates> for Vec<Rate> {
     fn from(rates: Rates) -> Self {
         rates.rates
     }
-}
-
-/// The whole number nearest to a fraction, the even one of two; the denominator is above zero and far from the ends.
-fn half_even(numerator: i128, denominator: i128) -> i128 {
-    let toward_zero = numerator / denominator;
-    let rest = numerator - toward_zero * denominator;
-    let away = match (rest.abs() * 2).cmp(&denominator) {
-        Ordering::Less => false,
-        Ordering::Equal => toward_zero % 2 != 0,
-        Ordering::Greater => true,
-    };
-    if away { toward_zero + rest.signum() } else { toward_zero }
 }
 
 /// Why a text is not a decimal, or a rate is none.

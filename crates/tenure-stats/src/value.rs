@@ -28,6 +28,38 @@ impl Periods {
     /// The most periods that are counted with.
     pub const MOST: u32 = 10_000;
 
+    /// The months of a horizon, of equal length: as many as fit best, at least one. `horizon` and `year` are in the unit of
+    /// the model's times; the rate is that of a year, compounded.
+    ///
+    /// # Errors
+    /// [`StatsError::Domain`] for a horizon or a year that is not above 0, a rate below 0, or more than 10,000 months.
+    ///
+    /// # Example
+    /// ```
+    /// use tenure_stats::Periods;
+    /// let two_years = Periods::monthly(730.0, 365.0, 0.21)?; // days
+    /// assert_eq!((two_years.count, two_years.length), (24, 730.0 / 24.0));
+    /// assert!(((1.0 + two_years.discount_rate).powi(12) - 1.21).abs() < 1e-12);
+    /// assert!(Periods::monthly(0.0, 365.0, 0.1).is_err());
+    /// # Ok::<(), tenure_stats::StatsError>(())
+    /// ```
+    pub fn monthly(horizon: f64, year: f64, annual_rate: f64) -> Result<Self, StatsError> {
+        let (horizon, year) = (positive("horizon", horizon)?, positive("year", year)?);
+        let annual_rate = not_negative("annual rate of discount", annual_rate)?;
+        let months = libm::round(12.0 * horizon / year).max(1.0);
+        if months > f64::from(Self::MOST) {
+            return Err(StatsError::Domain {
+                name: "horizon",
+                value: horizon,
+                expected: "at most 10,000 months",
+            });
+        }
+        let length = horizon / months;
+        let discount_rate = libm::expm1(libm::log1p(annual_rate) * length / year);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, 1 to 10,000")]
+        Self { count: months as u32, length, discount_rate }.check()
+    }
+
     /// The periods themselves, if they can be.
     ///
     /// # Errors

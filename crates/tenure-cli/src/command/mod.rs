@@ -1,15 +1,22 @@
 //! One file a command.
 
+pub mod acquisition;
 pub mod backtest;
 pub mod backup;
+pub mod check;
 pub mod churn;
+pub mod clv;
 pub mod customer;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 pub mod erase;
 pub mod fit;
 pub mod import;
 pub mod log;
+pub mod mrr;
+pub mod policy;
+pub mod quality;
 pub mod quarantine;
 pub mod query;
 pub mod rebuild;
@@ -21,10 +28,6 @@ pub mod simulate;
 pub mod stages;
 pub mod verify;
 pub mod void;
-pub mod check;
-pub mod policy;
-pub mod doctor;
-pub mod quality;
 
 use tenure::core::projection::stage::Language;
 

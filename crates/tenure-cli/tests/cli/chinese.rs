@@ -57,6 +57,7 @@ const SAME: &[&str] = &[
     "macos",
     "windows",
     "aarch",
+    "top",
 ];
 
 /// Every command that answers people.
@@ -87,6 +88,15 @@ const LINES: &[&str] = &[
     "import a.jsonl --store a.db",
     "import a.jsonl --store a.db --dry-run",
     "void --store a.db --batch default",
+    "clv --store cdnow.db",
+    "clv --store cdnow.db --by cohort",
+    "clv --store cdnow.db --by channel",
+    "clv --events money.jsonl",
+    "clv --events money.jsonl --by campaign --as-of 1990-01-01",
+    "acquisition --events money.jsonl",
+    "acquisition --store cdnow.db",
+    "mrr --events money.jsonl",
+    "mrr --store cdnow.db",
     "quality --store cdnow.db",
     "quality --events dirty.jsonl --policy dirty.toml",
     "quality --store cdnow.db --as-of 1990-01-01",
@@ -97,6 +107,7 @@ const LINES: &[&str] = &[
 fn no_english_is_left_in_chinese_answers() {
     let place = Place::with_cdnow();
     place.write("a.jsonl", crate::order("ann", "2024-01-05T00:00:00Z", 100));
+    place.write("money.jsonl", crate::value::LOG);
     place.write("dirty.jsonl", crate::quality::LOG);
     place.write("dirty.toml", crate::quality::POLICY.replace("name\"", "手机\""));
     let mut left = Vec::new();

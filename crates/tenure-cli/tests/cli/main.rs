@@ -26,6 +26,7 @@ mod quality;
 mod query;
 mod rebuild;
 mod stores;
+mod value;
 mod wrong;
 
 use std::ffi::OsStr;

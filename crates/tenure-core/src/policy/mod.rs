@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::json;
 use crate::money::Currency;
 use crate::projection::churn::{Churn, ChurnPolicy, ChurnPolicyError};
+use crate::projection::exchange::Exchange;
 use crate::projection::rfm::{Rfm, RfmPolicy, RfmPolicyError};
 use crate::projection::stage::{
     CadencePolicy, RuleDef, StageDef, StageMachine, StagePolicy, StagePolicyError,
@@ -197,6 +198,11 @@ impl Policy {
     /// As [`Self::check`].
     pub fn rfm(&self) -> Result<Rfm, RfmPolicyError> {
         Rfm::new(self.rfm.clone(), self.zone, self.currency, self.rates.clone())
+    }
+
+    /// How amounts become comparable under this policy.
+    pub fn exchange(&self) -> Exchange {
+        Exchange::new(self.zone, self.currency, self.rates.clone())
     }
 
     /// Hash of every decision, defaults filled in: BLAKE3 of the canonical JSON, in hexadecimal.

@@ -9,7 +9,7 @@ use crate::event::{EventView, Kind};
 use crate::fold::{Fingerprint, Projection};
 use crate::money::Currency;
 use crate::rates::Rates;
-use crate::time::{Timestamp, Zone};
+use crate::time::{LocalTime, Timestamp, Zone};
 
 /// Orders and refunds of one customer by calendar month of the zone, each in the month of its own date.
 ///
@@ -55,7 +55,31 @@ impl Month {
     /// The one after it.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+        self.plus(1)
+    }
+
+    /// So many months later, or earlier.
+    #[must_use]
+    pub const fn plus(self, months: i32) -> Self {
+        Self(self.0.saturating_add(months))
+    }
+
+    /// How many months it lies after another one; 0 if it is earlier.
+    pub const fn since(self, earlier: Self) -> u32 {
+        if self.0 > earlier.0 { self.0.abs_diff(earlier.0) } else { 0 }
+    }
+
+    /// Its first instant in a zone; none outside of the years 1970 to 9999.
+    pub fn start(self, zone: Zone) -> Option<Timestamp> {
+        let month = u32::try_from(self.0.rem_euclid(12)).ok()? + 1;
+        let first = chrono::NaiveDate::from_ymd_opt(self.0.div_euclid(12), month, 1)?;
+        zone.instant(LocalTime::midnight(first)).ok()
+    }
+
+    /// Whether it is over at an instant: nothing can happen in it any more.
+    pub fn is_over(self, zone: Zone, as_of: Timestamp) -> bool {
+        // What begins after the last instant that there is never ends.
+        self.next().start(zone).is_some_and(|next| next.as_micros() - 1 <= as_of.as_micros())
     }
 }
 

@@ -1,12 +1,17 @@
 //! Questions about a population: mergeable, so that threads, processes and machines need no other design.
 
+pub mod acquisition;
 pub mod churn;
+pub mod predicted;
 pub mod quality;
+pub mod recurring;
 pub mod revenue;
 pub mod rfm;
 pub mod risk;
+mod spread;
 pub mod stages;
 mod stays;
+pub mod value;
 
 use crate::fold::{Projection, States};
 use crate::id::CustomerId;
