@@ -712,6 +712,18 @@ pub struct Clv {
     /// Only so many customers, those who brought most. Default: all; 20 in tables.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub top: Option<u64>,
+
+    /// A model file of tenure fit: also predict what they will bring within --horizon.
+    #[arg(long, value_name = "FILE.json")]
+    pub model: Option<PathBuf>,
+
+    /// How far ahead the model looks.
+    #[arg(long, default_value = "365d", value_name = "DURATION", requires = "model")]
+    pub horizon: String,
+
+    /// By how much later money counts less, in percent a year.
+    #[arg(long, default_value_t = 10.0, value_name = "PERCENT", requires = "model")]
+    pub discount: f64,
 }
 
 /// `tenure acquisition`

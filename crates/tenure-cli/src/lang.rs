@@ -47,6 +47,11 @@ macro_rules! words {
 }
 
 words! {
+    predicted: "Predicted within {}, discounted by {} % a year", "{} 内预测价值(年折现 {}%)";
+    expected_purchases: "Expected purchases", "预期购买次数";
+    predicted_clv: "Predicted value", "预测价值";
+    mean_for_all: "one mean amount for everybody: {}", "对所有客户采用同一平均金额：{}";
+    unpredicted: "left out of the prediction: {} customers whose history the model cannot take", "未纳入预测：{} 位客户的历史不适用该模型";
     diff: "What changes from {} to {}", "从 {} 到 {} 的变化";
     aspect: "In", "方面";
     aspect_stage: "stage", "阶段";

@@ -71,8 +71,7 @@ pub fn answer(question: &Question, asked: &Asked<'_>, talk: Talk) -> Result<Answ
     let value = question.policy.value_at_risk().map_err(CliError::input)?;
     let watched: Watched = (churn.clone(), machine.clone(), value, LastContact, Owner);
     let policy = &question.policy;
-    let purchases =
-        asked.model.as_ref().map(|_| Purchases::new(policy.zone, policy.currency, policy.rates.clone()));
+    let purchases = asked.model.as_ref().map(|_| Purchases::new(policy.exchange()));
     let states = question.fold(&(watched, purchases), talk)?;
     let as_of = question.as_of(&states);
     let at = as_of.unwrap_or(Timestamp::MIN);

@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use tenure::core::fold::Projection as _;
+use tenure::core::projection::purchases::Purchases;
 use tenure::core::report::value::{CohortRow, CustomerValue, ValueAnswer, ValueReport, ValueRow};
-use tenure::core::report::{Report, add_all};
+use tenure::core::report::{Report, Shown};
 use tenure::core::{MoneySum, Timestamp};
 
 use crate::answer::width;
 use crate::args::{self, ValueBy};
 use crate::command::Talk;
+use crate::command::clv_ahead::Model;
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
@@ -29,7 +32,10 @@ pub fn run(args: &args::Clv, talk: Talk) -> Result<ExitCode, CliError> {
     }
     let question = Question::open(&args.question)?;
     let exchange = question.policy.exchange();
-    let states = question.fold(&ValueReport::projection(&exchange), talk)?;
+    let model = Model::asked(args, &question)?;
+    let (value, acquisition) = ValueReport::projection(&exchange);
+    let purchases = model.as_ref().map(|_| Purchases::new(exchange.clone()));
+    let states = question.fold(&(value, acquisition, purchases), talk)?;
     let as_of = question.as_of(&states);
     let at = as_of.unwrap_or(Timestamp::MIN);
     let top = args.top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
@@ -38,15 +44,21 @@ pub fn run(args: &args::Clv, talk: Talk) -> Result<ExitCode, CliError> {
         _ => 0,
     };
     let report = ValueReport::new(&exchange, at, most);
-    let acc = add_all(&report, &states, at);
+    let mut acc = Default::default();
+    for (id, folded) in states.iter() {
+        let (value, origin, _) = states.projection().view(&folded.state, at);
+        report.add(&mut acc, Shown { id, name: &states.shown(id) }, &(value, origin));
+    }
     let result = report.finish(acc).map_err(|error| CliError::input(error).hint(error.hint()))?;
-    // What a model predicts of the same groups belongs here, beside what they have brought.
+    let outlook =
+        model.as_ref().map(|model| model.outlook(&states, question.policy.zone, at, talk)).transpose()?;
     let query = json!({
         "command": "clv",
         "by": args.by.code(),
         "top": args.top,
         "zone": question.policy.zone,
         "currency": question.policy.currency,
+        "model": model.as_ref().map(Model::query),
     });
     let w = talk.words();
     let mut body = json!({
@@ -63,6 +75,8 @@ pub fn run(args: &args::Clv, talk: Talk) -> Result<ExitCode, CliError> {
     };
     if let Some(body) = body.as_object_mut() {
         body.insert(code.into(), rows);
+        let listed: Vec<&str> = result.customers.iter().map(|one| one.customer.as_str()).collect();
+        body.extend(outlook.as_ref().map(|outlook| ("predicted".into(), outlook.json(args.by, &listed))));
     }
     let mut answer = question.answer(query, as_of, body, w.historic_value, talk);
     if result.total.customers > 0 {
@@ -98,6 +112,12 @@ pub fn run(args: &args::Clv, talk: Talk) -> Result<ExitCode, CliError> {
         answer.list = answer.tables.last().cloned();
     }
     answer.notes.extend(notes(&result, talk));
+    if let Some(outlook) = outlook {
+        let listed: Vec<&str> =
+            result.customers.iter().take(top.unwrap_or(SHOWN)).map(|one| one.customer.as_str()).collect();
+        answer.tables.push(outlook.table(args.by, &listed, talk));
+        answer.notes.extend(outlook.notes);
+    }
     answer.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
 }

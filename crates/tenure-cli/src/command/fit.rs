@@ -28,7 +28,7 @@ use crate::table::{Cell, Table};
 pub fn run(args: &args::Fit, talk: Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
     let policy = &question.policy;
-    let states = question.fold(&Purchases::new(policy.zone, policy.currency, policy.rates.clone()), talk)?;
+    let states = question.fold(&Purchases::new(policy.exchange()), talk)?;
     let as_of = question.as_of(&states).unwrap_or(Timestamp::MIN);
     let population = add_all(&PurchaseReport, &states, as_of);
     let known_at = match question.cut().known_at {

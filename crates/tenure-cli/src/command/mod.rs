@@ -6,6 +6,7 @@ pub mod backup;
 pub mod check;
 pub mod churn;
 pub mod clv;
+pub mod clv_ahead;
 pub mod customer;
 pub mod demo;
 pub mod diff;

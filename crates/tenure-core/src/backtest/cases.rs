@@ -89,7 +89,7 @@ impl Cases {
     ) -> Result<Self, BacktestError<R::Error>> {
         let Backtest { policy, plan, .. } = backtest;
         let rfm = policy.rfm().map_err(|error| BacktestError::Policy(error.to_string().into()))?;
-        let purchases = Purchases::new(policy.zone, policy.currency, policy.rates.clone());
+        let purchases = Purchases::new(policy.exchange());
         let churn = policy.churn.as_ref().map(|_| policy.churn()).transpose();
         let churn = churn.map_err(|error| BacktestError::Policy(error.to_string().into()))?;
         let seen: Seen = (purchases, rfm, churn);

@@ -41,7 +41,7 @@ impl Exchange {
     }
 
     /// An amount in the currency; none for want of a rate.
-    fn convert(&self, amount: Money, at: Timestamp) -> Option<Money> {
+    pub(crate) fn convert(&self, amount: Money, at: Timestamp) -> Option<Money> {
         match self.currency {
             Some(to) if to != amount.currency => self.rates.convert_on(amount, to, self.zone.day(at)).ok(),
             _ => Some(amount),

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use tenure_stats::{PurchaseSummary, Spend};
 
+use super::exchange::Exchange;
 use crate::event::{EventView, Kind};
 use crate::fold::{Fingerprint, Projection};
 use crate::local_clock::LocalClock;
 use crate::money::Currency;
-use crate::rates::Rates;
-use crate::time::{Timestamp, Zone};
+use crate::time::Timestamp;
 
 /// How far back single purchase days are remembered.
 const RECENT_DAYS: i32 = 90;
@@ -28,7 +28,7 @@ const RECENT_DAYS: i32 = 90;
 /// ```
 /// use tenure_core::fold::{fold, Projection};
 /// use tenure_core::projection::purchases::{Purchases, TimeUnit};
-/// use tenure_core::{Customer, CustomerEvent, Event, EventId, Money, Rates, Timestamp, Zone};
+/// use tenure_core::{Customer, CustomerEvent, Event, EventId, Money, Policy, Timestamp};
 /// let ann = Customer::parse("ann", "shop")?;
 /// let order = |id: &str, day: &str, total: &str| {
 ///     let total = Some(Money::parse(total, "CNY".parse()?)?);
@@ -37,7 +37,7 @@ const RECENT_DAYS: i32 = 90;
 ///     Ok::<_, Box<dyn std::error::Error>>(Event::new(EventId::from_foreign("shop", id), ann.clone(), at, fact)?)
 /// };
 /// let facts = [order("1", "05-01", "9")?, order("2", "05-08", "20")?, order("3", "05-08", "10")?];
-/// let purchases = Purchases::new(Zone::UTC, None, Rates::default());
+/// let purchases = Purchases::new(Policy::default().exchange());
 /// let state = fold(&purchases, facts.iter().map(Event::view));
 /// let view = purchases.view(&state, Timestamp::parse("2024-05-15T00:00:00Z")?).ok_or("nothing")?;
 /// let weeks = view.summary(TimeUnit::Weeks);
@@ -49,8 +49,7 @@ const RECENT_DAYS: i32 = 90;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Purchases {
     clock: LocalClock,
-    currency: Option<Currency>,
-    rates: Rates,
+    exchange: Exchange,
     fingerprint: Fingerprint,
 }
 
@@ -101,10 +100,10 @@ pub struct PurchasesState {
 }
 
 impl Purchases {
-    /// Purchases by days of a zone, and in a currency where one is given.
-    pub fn new(zone: Zone, currency: Option<Currency>, rates: Rates) -> Self {
-        let fingerprint = Fingerprint::of("purchases", 1, &(zone, currency, &rates));
-        Self { clock: LocalClock::new(zone), currency, rates, fingerprint }
+    /// Purchases by days of the exchange's zone, in what it makes of amounts.
+    pub fn new(exchange: Exchange) -> Self {
+        let fingerprint = Fingerprint::of("purchases", 1, &exchange);
+        Self { clock: LocalClock::new(exchange.zone()), exchange, fingerprint }
     }
 }
 
@@ -134,11 +133,7 @@ impl Projection for Purchases {
             }
         }
         let Some(amount) = fact.amount else { return };
-        let counted = match self.currency {
-            Some(to) if to != amount.currency => self.rates.convert_on(amount, to, day),
-            _ => Ok(amount),
-        };
-        let Ok(counted) = counted else {
+        let Some(counted) = self.exchange.convert(amount, fact.occurred_at) else {
             state.missing_rate = state.missing_rate.saturating_add(1);
             return;
         };
@@ -265,7 +260,7 @@ mod tests {
 
     use super::*;
     use crate::fold::fold;
-    use crate::{Customer, CustomerEvent, Event, EventId, Money};
+    use crate::{Customer, CustomerEvent, Event, EventId, Money, Rates, Zone};
 
     const HOUR: i64 = 3_600_000_000;
 
@@ -293,7 +288,7 @@ mod tests {
             let zone: Zone = if shanghai { "Asia/Shanghai".parse().unwrap() } else { Zone::UTC };
             let facts = facts(&orders);
             let as_of = Timestamp::from_micros((6_000 + later) * HOUR).unwrap();
-            let purchases = Purchases::new(zone, None, Rates::default());
+            let purchases = Purchases::new(Exchange::new(zone, None, Rates::default()));
             let state = fold(&purchases, facts.iter().map(Event::view));
             let view = purchases.view(&state, as_of).unwrap();
 
@@ -323,7 +318,7 @@ mod tests {
 
     #[test]
     fn nobody_without_an_order_has_a_history_of_purchase() {
-        let purchases = Purchases::new(Zone::UTC, None, Rates::default());
+        let purchases = Purchases::new(Exchange::new(Zone::UTC, None, Rates::default()));
         assert_eq!(purchases.view(&purchases.init(), Timestamp::MAX), None);
     }
 }
