@@ -257,7 +257,9 @@ impl Policy {
             page.note(SIGNAL);
             return page.line("# [[churn.signal]]\n# code = \"silent\"\n# silence = \"order_placed\"\n# at_least = \"60d\"\n# points = 40\n# action = \"care_call\"");
         };
-        why("[churn]\n").iter().for_each(|line| page.line(line));
+        for line in why("[churn]\n") {
+            page.line(&line);
+        }
         page.line("[churn]");
         page.field("base", &churn.base);
         page.field("bands", &churn.bands);
@@ -265,7 +267,9 @@ impl Policy {
         page.note(SIGNAL);
         for signal in &churn.signals {
             page.gap();
-            why(&format!("code = \"{}\"\n", signal.code)).iter().for_each(|line| page.line(line));
+            for line in why(&format!("code = \"{}\"\n", signal.code)) {
+                page.line(&line);
+            }
             page.line("[[churn.signal]]");
             page.fields(signal);
         }

@@ -257,11 +257,12 @@ impl Measure {
     pub const fn repeats(&self) -> bool {
         match self {
             Self::Silence { every, .. } => every.is_some(),
-            Self::Count { every, .. } => every.is_some(),
+            Self::Count { every, .. } | Self::Open { limit: OpenLimit::Many { every, .. }, .. } => {
+                every.is_some()
+            }
             Self::Falling { every, .. } => every.is_some(),
             Self::Latest { every, .. } => every.is_some(),
             Self::Open { limit: OpenLimit::For { every, .. }, .. } => every.is_some(),
-            Self::Open { limit: OpenLimit::Many { every, .. }, .. } => every.is_some(),
         }
     }
 }
