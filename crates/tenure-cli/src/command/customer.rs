@@ -105,8 +105,7 @@ pub fn answer(
         "churn": score.as_ref().map(|(churn, view)| churn::view_json(churn, view, next_score)),
     });
     let w = talk.words();
-    let query = json!({"command": "customer", "customer": customer.to_string()});
-    let mut answer = question.answer(query, Some(as_of), body, &shown, talk);
+    let mut answer = question.answer(query(customer), Some(as_of), body, &shown, talk);
 
     let mut about = Table::new("", &[("field", w.field), ("value", w.value)]);
     let label = |change: &StageChange| {
@@ -156,6 +155,10 @@ pub fn answer(
     answer.list = Some(list);
     answer.tables.push(table);
     Ok(answer)
+}
+
+fn query(customer: &Customer) -> Value {
+    json!({"command": "customer", "customer": customer.to_string()})
 }
 
 fn rfm_json(view: &RfmView) -> Option<Value> {
