@@ -114,7 +114,7 @@ words! {
     at: "At", "时间";
     reason: "Reason", "原因";
     next_change: "next change if nothing happens: {}", "若无新行为，下次变化：{}";
-    no_next_change: "nothing changes by silence alone", "仅凭沉默不会再变化";
+    no_next_change: "the stage does not change by silence alone", "仅凭沉默，阶段不会再变化";
     field: "Field", "项目";
     value: "Value", "值";
     facts: "Facts", "事实数";

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use tenure_core::projection::churn::{ChurnPolicy, Limit, Measure, OpenLimit, SignalDef};
 use tenure_core::projection::stage::{CadencePolicy, Threshold};
 use tenure_core::select::Selector;
-use tenure_core::{EventId, EventView, Timestamp, Zone};
+use tenure_core::{Duration, EventId, EventView, Timestamp, Zone};
 
 use crate::oracle::{matches, micros, stated};
 
@@ -94,10 +94,10 @@ impl<'a> ChurnOracle<'a> {
                 Measure::Falling { within, .. } => {
                     lengths.extend([within.as_micros(), 2 * within.as_micros()]);
                 }
-                Measure::Latest { within, .. } => lengths.extend(within.map(|within| within.as_micros())),
+                Measure::Latest { within, .. } => lengths.extend(within.map(Duration::as_micros)),
                 Measure::Open { due, lead, limit, .. } => {
                     if let OpenLimit::For { at_least, every } = limit {
-                        steps(at_least.as_micros(), every.map(|every| every.as_micros()));
+                        steps(at_least.as_micros(), every.map(Duration::as_micros));
                     }
                     if let Some(due) = due {
                         let stated = self.facts.iter().filter_map(|fact| stated(fact, due));
@@ -216,7 +216,7 @@ impl<'a> ChurnOracle<'a> {
                 let since = open.first().map(|(due, _, _)| *due);
                 let (raw, limit, every, most) = match limit {
                     OpenLimit::For { at_least, every } => {
-                        let every = every.map(|every| every.as_micros());
+                        let every = every.map(Duration::as_micros);
                         (since.map(|since| at - since), at_least.as_micros(), every, 1)
                     }
                     OpenLimit::Many { at_least, every } => {
@@ -266,10 +266,11 @@ fn wide(limit: Limit<u32>) -> Limit<i64> {
 fn ceiling(signal: &SignalDef) -> i32 {
     let repeats = match &signal.measure {
         Measure::Silence { every, .. } => every.is_some(),
-        Measure::Count { every, .. } => every.is_some(),
+        Measure::Count { every, .. } | Measure::Open { limit: OpenLimit::Many { every, .. }, .. } => {
+            every.is_some()
+        }
         Measure::Falling { every, .. } => every.is_some(),
         Measure::Open { limit: OpenLimit::For { every, .. }, .. } => every.is_some(),
-        Measure::Open { limit: OpenLimit::Many { every, .. }, .. } => every.is_some(),
         Measure::Latest { every, .. } => every.is_some(),
         _ => false,
     };
@@ -318,7 +319,7 @@ fn points(signal: &SignalDef, raw: i64, limit: Limit<i64>, every: Option<i64>) -
 
 /// The least number above which points stay.
 fn told_apart(signal: &SignalDef, limit: Limit<i64>, every: Option<i64>) -> usize {
-    let last = points(signal, 1_000_000, limit, every);
-    let least = (0..1_000_000).find(|n| points(signal, *n, limit, every) == last);
+    let far = points(signal, 1_000_000, limit, every);
+    let least = (0..1_000_000).find(|n| points(signal, *n, limit, every) == far);
     least.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
 }

@@ -238,6 +238,20 @@ pub fn band(band: Band, talk: Talk) -> Cell {
     Cell::Code(band.code().into(), band.label(talk.language()).into())
 }
 
+/// The score of one customer and what to do, as rows of a field and a value.
+pub fn about(churn: &Churn, view: &ChurnView, talk: Talk) -> Vec<Vec<Cell>> {
+    let w = talk.words();
+    let score = format!("{} ({})", view.score, view.band.label(talk.language()));
+    let proposed = churn.action(view).map(|code| vec![w.action.into(), action(code, talk)]);
+    [vec![w.churn.into(), score.into()]].into_iter().chain(proposed).collect()
+}
+
+/// When silence changes the score next; or that there is none.
+pub fn next_note(scored: bool, next: Option<Timestamp>, talk: Talk) -> Option<String> {
+    let w = talk.words();
+    if scored { next.map(|at| fill(w.next_score, &[&day_or_instant(at)])) } else { Some(w.no_churn.into()) }
+}
+
 /// What the score of one customer is made of, for people: every part with points.
 pub fn view_table(churn: &Churn, view: &ChurnView, talk: Talk) -> Table {
     let w = talk.words();

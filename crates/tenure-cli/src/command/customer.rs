@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use tenure::core::fold::{Projection, States};
 use tenure::core::log::{Cut, FactBlock};
-use tenure::core::projection::churn::Action;
 use tenure::core::projection::consent::{Consents, ConsentsView};
 use tenure::core::projection::identities::{Identities, IdentitiesView};
 use tenure::core::projection::owner::{Owner, OwnerView};
 use tenure::core::projection::profile::{Profile, ProfileView};
+use tenure::core::projection::rfm::RfmView;
 use tenure::core::projection::stage::{Cause, StageChange, StageMachine, Timeline};
 use tenure::core::projection::tags::{Tags, TagsView};
 use tenure::core::{Customer, Timestamp};
@@ -89,13 +89,6 @@ pub fn answer(
     let machine = machine.as_ref();
     let told = |change| machine.map(|machine: &StageMachine| machine.change_json(change));
     let stage = changes.last().zip(machine).map(|(change, machine)| machine.policy().code(change.to));
-    let raw = values.values.map(|raw| {
-        json!({
-            "recency_days": raw.recency_days,
-            "frequency": raw.frequency,
-            "monetary": values.monetary(),
-        })
-    });
     let body = json!({
         "customer": shown,
         "members": members,
@@ -103,7 +96,7 @@ pub fn answer(
         "stage": stage,
         "timeline": changes.iter().map(told).collect::<Vec<_>>(),
         "next_change": next.as_ref().and_then(told),
-        "rfm": raw,
+        "rfm": rfm_json(&values),
         "profile": relation.0,
         "identities": relation.1,
         "tags": relation.2,
@@ -112,8 +105,7 @@ pub fn answer(
         "churn": score.as_ref().map(|(churn, view)| churn::view_json(churn, view, next_score)),
     });
     let w = talk.words();
-    let query = json!({"command": "customer", "customer": customer.to_string()});
-    let mut answer = question.answer(query, Some(as_of), body, &shown, talk);
+    let mut answer = question.answer(query(customer), Some(as_of), body, &shown, talk);
 
     let mut about = Table::new("", &[("field", w.field), ("value", w.value)]);
     let label = |change: &StageChange| {
@@ -135,10 +127,8 @@ pub fn answer(
         about.push(vec![w.monetary.into(), monetary.to_string().into()]);
     }
     if let Some((churn, view)) = &score {
-        let band = view.band.label(talk.language());
-        about.push(vec![w.churn.into(), format!("{} ({band})", view.score).into()]);
-        if let Some(action) = churn.action(view) {
-            about.push(vec![w.action.into(), Action::label_of(action, talk.language()).into()]);
+        for row in churn::about(churn, view, talk) {
+            about.push(row);
         }
     }
     let mut recorded_as: Vec<String> = members.iter().map(|member| states.shown(*member)).collect();
@@ -161,14 +151,20 @@ pub fn answer(
         }
         None => w.no_next_change.to_owned(),
     });
-    if score.is_some() {
-        answer.notes.extend(next_score.map(|at| fill(w.next_score, &[&day_or_instant(at)])));
-    } else {
-        answer.notes.push(w.no_churn.into());
-    }
+    answer.notes.extend(churn::next_note(score.is_some(), next_score, talk));
     answer.list = Some(list);
     answer.tables.push(table);
     Ok(answer)
+}
+
+fn query(customer: &Customer) -> Value {
+    json!({"command": "customer", "customer": customer.to_string()})
+}
+
+fn rfm_json(view: &RfmView) -> Option<Value> {
+    let raw = view.values?;
+    let (recency_days, frequency) = (raw.recency_days, raw.frequency);
+    Some(json!({"recency_days": recency_days, "frequency": frequency, "monetary": view.monetary()}))
 }
 
 type Relation = (ProfileView, IdentitiesView, TagsView, OwnerView, ConsentsView);

@@ -1,6 +1,7 @@
 //! The policy of a business: everything that it may decide, in one TOML file. Plain data without hidden defaults.
 
 pub mod check;
+mod page;
 mod place;
 mod written;
 

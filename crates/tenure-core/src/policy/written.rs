@@ -1,15 +1,8 @@
 //! A policy written out: every decision with its default, and with comments that say what each is for.
 
-use core::fmt::Write as _;
-
-use serde::Serialize;
-use toml::Value;
-
 use super::Policy;
+use super::page::{Note, Page};
 use crate::projection::stage::Language;
-
-/// A comment in both languages.
-type Note = [&'static str; 2];
 
 const HEAD: Note = [
     "A policy: everything that a business decides about its customers. Change it, then run: tenure check FILE\nDurations are elapsed time: 30d, 12h, 2w. Days begin and end in the zone.",
@@ -257,7 +250,9 @@ impl Policy {
             page.note(SIGNAL);
             return page.line("# [[churn.signal]]\n# code = \"silent\"\n# silence = \"order_placed\"\n# at_least = \"60d\"\n# points = 40\n# action = \"care_call\"");
         };
-        why("[churn]\n").iter().for_each(|line| page.line(line));
+        for line in why("[churn]\n") {
+            page.line(&line);
+        }
         page.line("[churn]");
         page.field("base", &churn.base);
         page.field("bands", &churn.bands);
@@ -265,7 +260,9 @@ impl Policy {
         page.note(SIGNAL);
         for signal in &churn.signals {
             page.gap();
-            why(&format!("code = \"{}\"\n", signal.code)).iter().for_each(|line| page.line(line));
+            for line in why(&format!("code = \"{}\"\n", signal.code)) {
+                page.line(&line);
+            }
             page.line("[[churn.signal]]");
             page.fields(signal);
         }
@@ -281,174 +278,6 @@ pub(super) fn preset(name: &str) -> Option<&'static str> {
         "b2b" => include_str!("../../presets/b2b.toml"),
         _ => return None,
     })
-}
-
-/// A text under construction.
-struct Page {
-    text: String,
-    language: Language,
-}
-
-impl Page {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    fn gap(&mut self) {
-        self.text.push('\n');
-    }
-
-    fn note(&mut self, [en, zh_cn]: Note) {
-        let note = match self.language {
-            Language::En => en,
-            Language::ZhCn => zh_cn,
-        };
-        note.lines().for_each(|line| self.line(&format!("# {line}")));
-    }
-
-    fn field(&mut self, name: &str, value: &impl Serialize) {
-        // Plain data always has a TOML form.
-        if let Ok(value) = Value::try_from(value) {
-            let value = tidy(value);
-            let shown = inline(&value, name == "when");
-            // Formatting into a string cannot fail.
-            let _ = writeln!(self.text, "{} = {shown}", key(name));
-        }
-    }
-
-    /// A field that may be undecided: then an example stands in a comment.
-    fn optional(&mut self, name: &str, value: Option<&impl Serialize>, example: &str) {
-        match value {
-            Some(value) => self.field(name, value),
-            None => self.line(&format!("# {name} = {example}")),
-        }
-    }
-
-    /// The fields of a table.
-    fn fields(&mut self, table: &impl Serialize) {
-        if let Ok(Value::Table(table)) = Value::try_from(table) {
-            for (name, value) in in_order(&table) {
-                self.field(name, value);
-            }
-        }
-    }
-}
-
-/// Selectors in their shortest spelling: a name alone where nothing else is asked.
-fn tidy(value: Value) -> Value {
-    match value {
-        Value::Array(values) => Value::Array(values.into_iter().map(tidy).collect()),
-        Value::Table(table) => {
-            let selector = table.len() == 2 && table.contains_key("event") && table.contains_key("where");
-            let plain = table.get("where").and_then(Value::as_array).is_some_and(Vec::is_empty);
-            match table.get("event") {
-                Some(Value::String(name)) if selector && plain => Value::String(name.clone()),
-                _ => Value::Table(table.into_iter().map(|(name, value)| (name, tidy(value))).collect()),
-            }
-        }
-        other => other,
-    }
-}
-
-fn key(name: &str) -> String {
-    let bare =
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    if bare { name.into() } else { Value::String(name.into()).to_string() }
-}
-
-/// The order in which people read fields: what it is, what it is about, when it holds, what it says. Others follow by name.
-const ORDER: [&str; 58] = [
-    "name",
-    "id",
-    "code",
-    "macro",
-    "labels",
-    "initial",
-    "from",
-    "to",
-    "when",
-    "because",
-    "count",
-    "sum",
-    "age",
-    "silence",
-    "in_stage_for",
-    "flag",
-    "tag",
-    "attribute",
-    "score",
-    "falling",
-    "open",
-    "latest",
-    "until",
-    "same_subject",
-    "due",
-    "lead",
-    "all",
-    "any",
-    "not",
-    "event",
-    "where",
-    "property",
-    "survey",
-    "op",
-    "value",
-    "currency",
-    "of",
-    "within",
-    "since",
-    "at_least",
-    "less_than",
-    "at_most",
-    "among",
-    "every",
-    "or_never",
-    "cadence",
-    "min",
-    "max",
-    "points",
-    "cap",
-    "action",
-    "medium",
-    "high",
-    "critical",
-    "r",
-    "f",
-    "m",
-    "fm",
-];
-
-fn in_order(table: &toml::Table) -> Vec<(&String, &Value)> {
-    let mut fields: Vec<_> = table.iter().collect();
-    fields.sort_by_key(|(name, _)| ORDER.iter().position(|known| known == name).unwrap_or(ORDER.len()));
-    fields
-}
-
-/// A value in one line; the parts of an outermost `all` or `any` in lines of their own.
-fn inline(value: &Value, outermost: bool) -> String {
-    match value {
-        Value::Array(values) => {
-            let parts: Vec<String> = values.iter().map(|value| inline(value, false)).collect();
-            format!("[{}]", parts.join(", "))
-        }
-        Value::Table(table) => {
-            let field = |(name, value): (&String, &Value)| {
-                let parts = value.as_array().filter(|parts| outermost && parts.len() > 1);
-                let shown = match parts.filter(|_| matches!(name.as_str(), "all" | "any")) {
-                    Some(parts) => {
-                        let parts = parts.iter().map(|part| format!("\n    {},", inline(part, false)));
-                        format!("[{}\n]", parts.collect::<String>())
-                    }
-                    None => inline(value, false),
-                };
-                format!("{} = {shown}", key(name))
-            };
-            let fields: Vec<String> = in_order(table).into_iter().map(field).collect();
-            if fields.is_empty() { "{}".into() } else { format!("{{ {} }}", fields.join(", ")) }
-        }
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

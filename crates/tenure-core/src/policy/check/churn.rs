@@ -62,32 +62,42 @@ fn dead(signal: &SignalDef) -> Option<(&'static str, String)> {
     }
     let Measure::Latest { limit, .. } = &signal.measure else { return None };
     let kinds: Option<Vec<Kind>> = of.names()?.iter().map(|name| Kind::named(name)).collect();
-    let ranges: Option<Vec<Option<(i64, i64)>>> = kinds?.iter().map(|kind| numbers(*kind, of)).collect();
-    // Kinds that may have any number, or of which it is not known, are in the way of a proof.
-    let ranges: Vec<(i64, i64)> = ranges?.into_iter().flatten().collect();
-    let (low, high) = (ranges.iter().map(|range| range.0).min(), ranges.iter().map(|range| range.1).max());
-    let Some((low, high)) = low.zip(high) else {
-        return Some(("latest", format!("number = null: {of}")));
-    };
+    let (mut low, mut high) = (i64::MAX, i64::MIN);
+    for kind in kinds? {
+        match numbers(kind, of) {
+            Numbers::Never => {}
+            Numbers::Between(least, most) => (low, high) = (low.min(least), high.max(most)),
+            Numbers::Any => return None,
+        }
+    }
     match *limit {
+        _ if low > high => Some(("latest", format!("number = null: {of}"))),
         Limit::AtLeast(bound) if bound > high => Some(("at_least", format!("{low} <= number <= {high}"))),
         Limit::AtMost(bound) if bound < low => Some(("at_most", format!("{low} <= number <= {high}"))),
         _ => None,
     }
 }
 
-/// Between which numbers those of a kind lie: `Some(None)` where it has none, `None` where that is not known.
-fn numbers(kind: Kind, of: &Selector) -> Option<Option<(i64, i64)>> {
+/// Which numbers facts of a kind have.
+enum Numbers {
+    Never,
+    Between(i64, i64),
+    /// Or that is not known.
+    Any,
+}
+
+fn numbers(kind: Kind, of: &Selector) -> Numbers {
     match kind {
         Kind::SurveyAnswered => {
             let asked = of.leaves().iter().find(|leaf| leaf.property() == "subject" && leaf.op() == Op::Eq);
             let asked = asked.and_then(|leaf| Survey::named(leaf.value()?.as_str()?));
-            Some(Some(asked.map_or((0, 10), |survey| (*survey.range().start(), *survey.range().end()))))
+            let range = asked.map_or(0..=10, Survey::range);
+            Numbers::Between(*range.start(), *range.end())
         }
-        Kind::ReviewPosted => Some(Some((1, 5))),
-        Kind::Tracked | Kind::Foreign => None,
-        kind if kind.fields().iter().any(|(slot, _)| matches!(*slot, "number" | "all")) => None,
-        _ => Some(None),
+        Kind::ReviewPosted => Numbers::Between(1, 5),
+        Kind::Tracked | Kind::Foreign => Numbers::Any,
+        kind if kind.fields().iter().any(|(slot, _)| matches!(*slot, "number" | "all")) => Numbers::Any,
+        _ => Numbers::Never,
     }
 }
 

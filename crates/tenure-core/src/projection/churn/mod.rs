@@ -26,6 +26,7 @@
 //! latest 4,096 matches of both its windows.
 
 mod action;
+mod check;
 mod measure;
 mod policy;
 mod reason;
@@ -39,7 +40,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 pub use action::Action;
-pub use policy::{Band, Bands, ChurnPolicy, ChurnPolicyError, Limit, Measure, OpenLimit, SignalDef};
+pub use check::ChurnPolicyError;
+pub use policy::{Band, Bands, ChurnPolicy, Limit, Measure, OpenLimit, SignalDef};
 pub use scale::Scale;
 pub use view::{ChurnView, Contribution, SignalView, Unit};
 

@@ -35,8 +35,8 @@ fn said(churn: &Churn, facts: &[Event], at: u32) -> (Option<i64>, i32, String, S
     (signal.raw, signal.points, reason(Language::En), reason(Language::ZhCn))
 }
 
-fn days(n: i64) -> Option<i64> {
-    Some(n * 86_400_000_000)
+const fn days(n: i64) -> i64 {
+    n * 86_400_000_000
 }
 
 fn order() -> CustomerEvent {
@@ -64,7 +64,7 @@ fn silence_is_told_by_the_own_cadence() {
     assert_eq!(
         said(&own, &orders, 125),
         told(
-            days(62),
+            Some(days(62)),
             30,
             "no order for 62 days; usually every 21 days",
             "已 62 天没有下单，平时每 21 天一次"
@@ -77,7 +77,7 @@ fn silence_is_told_by_the_own_cadence() {
     assert_eq!(
         said(&fixed, &orders, 93),
         told(
-            days(30),
+            Some(days(30)),
             10,
             "no order for 30 days; from 30 days on that is long",
             "已 30 天没有下单，超过 30 天即偏长"
@@ -140,7 +140,7 @@ fn what_is_open_counts_from_when_it_is_due() {
     assert_eq!(said(&ends, &contracts, 69).0, None);
     assert_eq!(
         said(&ends, &contracts, 82),
-        told(days(12), 10, "contract signed: due in 18 days", "签订合同：还有 18 天到期")
+        told(Some(days(12)), 10, "contract signed: due in 18 days", "签订合同：还有 18 天到期")
     );
     assert_eq!(said(&ends, &contracts, 90).0, None, "signed again");
     assert_eq!(said(&ends, &contracts, 207).2, "contract signed: overdue for 7 days");
@@ -194,7 +194,7 @@ fn what_is_remembered_has_a_bound() {
     let state = fold(&open, many.iter().map(Event::view));
     assert!(open.fits(&state));
     assert!(postcard::to_allocvec(&state).unwrap().len() < 1_000 * 48);
-    assert_eq!(said(&open, &many, 1_499).0, days(1_499), "of too many the oldest are kept");
+    assert_eq!(said(&open, &many, 1_499).0, Some(days(1_499)), "of too many the oldest are kept");
 }
 
 #[test]

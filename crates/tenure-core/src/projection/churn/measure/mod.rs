@@ -170,7 +170,9 @@ impl Meter {
     /// What it reads at an instant that is not earlier than the last fact, and what that is worth.
     pub(super) fn read(&self, memory: &Memory, at: i64) -> (Reading, Scale) {
         match (self, memory) {
-            (Self::Silence(meter), Memory::Silence(memory)) => (meter.read(memory, at), meter.scale(memory)),
+            (Self::Silence(meter), Memory::Silence(memory)) => {
+                (Silence::read(memory, at), meter.scale(memory))
+            }
             (Self::Count(meter), Memory::Count(memory)) => (meter.read(memory, at), meter.scale),
             (Self::Falling(meter), Memory::Falling(memory)) => (meter.read(memory, at), meter.scale),
             (Self::Open(meter), Memory::Open(memory)) => (meter.read(memory, at), meter.scale),

@@ -93,7 +93,7 @@ impl Silence {
         }
     }
 
-    pub(super) fn read(&self, memory: &SilenceMemory, at: i64) -> Reading {
+    pub(super) fn read(memory: &SilenceMemory, at: i64) -> Reading {
         if memory.last == NEVER {
             return Reading::default();
         }
