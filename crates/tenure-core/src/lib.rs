@@ -30,7 +30,7 @@
 //! | [`select`] | [`Selector`]: which facts somebody means |
 //! | [`log`] | [`log::Log`], [`log::Append`], [`log::Read`], [`log::Cut`], [`log::Corrections`] |
 //! | [`fold`] | [`fold::Projection`], [`fold::States`], [`fold::Snapshot`], [`fold::UpTo`] |
-//! | [`projection`] | per customer: [`projection::stage`], [`projection::rfm`], [`projection::churn`], [`projection::profile`], [`projection::tags`], [`projection::owner`], [`projection::identities`], [`projection::consent`], [`projection::purchases`] |
+//! | [`projection`] | per customer: [`projection::stage`], [`projection::rfm`], [`projection::churn`], [`projection::value`], [`projection::acquisition`], [`projection::recurring`], [`projection::profile`], [`projection::tags`], [`projection::owner`], [`projection::identities`], [`projection::consent`], [`projection::purchases`] |
 //! | [`report`] | over customers: [`report::Report`], a commutative monoid |
 //! | [`policy`] | [`Policy`]: what a business decides, as TOML |
 //! | [`diff`] | [`diff::PolicyDiff`]: what another policy makes of everybody |

@@ -122,3 +122,8 @@ mod guide {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/queries.md")]
 mod queries {}
+
+/// The same of the guide to value.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/value.md")]
+mod value {}

@@ -147,6 +147,24 @@ fn what_leads_cost_and_bring_back() {
     assert_eq!(payback("2024-01-31T00:00:00Z"), None);
 }
 
+#[test]
+fn of_leads_of_one_instant_the_first_by_name_is_the_first_touch() {
+    let names = ["ads", "fair", "mail", "web"];
+    for (n, first) in names.iter().enumerate() {
+        for second in &names[n + 1..] {
+            let lines = format!(
+                "ann 2024-01-05 lead {second} a 1\nann 2024-01-05 lead {first} z 1\nann 2024-01-06 9"
+            );
+            let as_of = at("2024-01-31T00:00:00Z");
+            let exchange = exchange();
+            let report = ValueReport::new(&exchange, as_of, 1);
+            let told = reported(&ValueReport::projection(&exchange), &report, &facts(&lines), as_of).unwrap();
+            let ann = &told.customers[0];
+            assert_eq!((ann.channel.as_deref(), ann.campaign.as_deref()), (Some(*first), Some("z")));
+        }
+    }
+}
+
 fn mrr(lines: &str, months: i32, as_of: &str) -> RecurringAnswer {
     let (exchange, as_of) = (exchange(), at(as_of));
     let first = Month::of(Zone::UTC, as_of).plus(1 - months);
