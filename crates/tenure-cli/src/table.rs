@@ -202,6 +202,21 @@ impl Table {
         }
     }
 
+    /// The same without columns in which there is nothing: for people, who need the room.
+    #[must_use]
+    pub fn without_empty_columns(mut self) -> Self {
+        let empty = |index: usize, rows: &[Vec<Cell>]| {
+            rows.iter().all(|row| row.get(index).is_none_or(|cell| *cell == Cell::Empty))
+        };
+        for index in (0..self.columns.len()).rev() {
+            if !self.rows.is_empty() && empty(index, &self.rows) {
+                self.columns.remove(index);
+                self.rows.iter_mut().filter(|row| index < row.len()).for_each(|row| drop(row.remove(index)));
+            }
+        }
+        self
+    }
+
     /// As a Markdown table under its title.
     pub fn to_markdown(&self) -> String {
         let mut table = comfy_table::Table::new();

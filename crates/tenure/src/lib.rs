@@ -127,3 +127,8 @@ mod queries {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/value.md")]
 mod value {}
+
+/// The same of the guide to warnings.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/warnings.md")]
+mod warnings {}

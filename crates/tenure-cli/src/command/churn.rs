@@ -342,7 +342,7 @@ fn shown_table(
         row.extend(model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |p| Cell::Percent(*p))));
         table.push(row);
     }
-    table
+    table.without_empty_columns()
 }
 
 fn action(code: &str, talk: Talk) -> Cell {

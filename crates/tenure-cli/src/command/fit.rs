@@ -101,7 +101,7 @@ pub fn read(path: &Path, question: &Question) -> Result<PurchaseFit, CliError> {
 pub fn told(error: &ForecastError) -> CliError {
     let hint = match error {
         ForecastError::MixedCurrencies { .. } => {
-            "tenure policy show retail > shop.toml, then add currency and [[rate]]"
+            "tenure policy show > shop.toml, then add currency and [[rate]]"
         }
         ForecastError::Fit { .. } => {
             "a later --as-of, or another --model: mbg_nbd and nbd ask less of the data"

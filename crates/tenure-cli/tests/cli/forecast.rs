@@ -139,7 +139,7 @@ fn too_few_customers_and_customers_who_never_return_are_told() {
 #[test]
 fn two_policies_are_compared_with_counts_examples_and_reasons() {
     let place = Place::with_cdnow();
-    let policy = place.line("policy show retail");
+    let policy = place.line("policy show --policy retail");
     let slower = policy.replacen("\"45d\"", "\"90d\"", 1);
     assert_ne!(policy, slower);
     place.write("slower.toml", slower);

@@ -75,7 +75,7 @@ impl Churn {
                 format!("已 {}没有{what}，{usual}", time(raw))
             }
             (Measure::Count { within, limit, .. }, language) => {
-                count(&what, raw, *within, *limit, full(signal), language)
+                count(&what, raw, *within, *limit, full(def, raw), language)
             }
             (Measure::Falling { within, .. }, Language::En) => format!(
                 "{what}: {} % fewer in {} than in as many before; from {bound} % on that counts",
@@ -88,7 +88,7 @@ impl Churn {
                 raw.unwrap_or(0)
             ),
             (Measure::Open { limit: OpenLimit::Many { .. }, due, .. }, language) => {
-                many(&what, raw.unwrap_or(0), full(signal), due.is_some(), bound, language)
+                many(&what, raw.unwrap_or(0), full(def, raw), due.is_some(), bound, language)
             }
             (Measure::Open { due, lead, .. }, language) => {
                 open(&what, raw, due.is_some().then_some(*lead), bound, language)
@@ -111,9 +111,9 @@ impl Churn {
     }
 }
 
-/// Whether a number has reached what is counted: there may be more.
-fn full(signal: &SignalView) -> bool {
-    signal.scale.every.is_some() && signal.points == signal.scale.cap
+/// Whether a number has reached what is told apart: there may be more.
+fn full(def: &SignalDef, raw: Option<i64>) -> bool {
+    usize::try_from(raw.unwrap_or(0)).is_ok_and(|raw| raw >= def.saturation())
 }
 
 fn count(
@@ -136,8 +136,8 @@ fn count(
             (raw, bound) => format!("{what}: only {raw} within {within}; {bound} or fewer are few"),
         },
         (Language::ZhCn, Limit::AtLeast(bound)) => {
-            let more = if full { "至少 " } else { "" };
-            format!("近 {within}内{what} {more}{raw} 次，达到 {bound} 次即计")
+            let more = if full { "至少 " } else { " " };
+            format!("近 {within}内{what}{more}{raw} 次，达到 {bound} 次即计")
         }
         (Language::ZhCn, Limit::AtMost(bound)) => match (raw, bound) {
             (0, _) => format!("近 {within}内没有{what}"),
@@ -149,14 +149,12 @@ fn count(
 fn many(what: &str, raw: i64, full: bool, due: bool, bound: i64, language: Language) -> String {
     match language {
         Language::En => {
-            let (more, state) =
-                (if full { " or more" } else { "" }, if due { "due and open" } else { "open" });
-            format!("{what}: {raw}{more} {state}; from {bound} on that counts")
+            let (more, due) = (if full { " or more" } else { "" }, if due { "due and " } else { "" });
+            format!("{what}: {raw}{more} {due}still open; from {bound} on that counts")
         }
         Language::ZhCn => {
-            let (more, state) =
-                (if full { "至少 " } else { "" }, if due { "已到期未完成" } else { "未完成" });
-            format!("{what}：{more}{raw} 项{state}，达到 {bound} 项即计")
+            let (more, due) = (if full { "至少 " } else { "" }, if due { "已到期而" } else { "" });
+            format!("{what}：{more}{raw} 项{due}仍未了结，达到 {bound} 项即计")
         }
     }
 }
@@ -166,15 +164,15 @@ fn open(what: &str, raw: Option<i64>, lead: Option<Duration>, bound: i64, langua
     let time = |micros: i64| span(micros, language);
     match (language, raw, lead) {
         (Language::En, None, _) => format!("{what}: nothing open"),
-        (Language::ZhCn, None, _) => format!("{what}：没有未完成项"),
+        (Language::ZhCn, None, _) => format!("{what}：均已了结"),
         (Language::En, Some(raw), None) => {
             let from =
                 if bound == 0 { String::new() } else { format!("; from {} on that is long", time(bound)) };
-            format!("{what}: open for {}{from}", time(raw))
+            format!("{what} {} ago, still open{from}", time(raw))
         }
         (Language::ZhCn, Some(raw), None) => {
             let from = if bound == 0 { String::new() } else { format!("，超过 {}即偏长", time(bound)) };
-            format!("{what}：已 {}未完成{from}", time(raw))
+            format!("{}前{what}，仍未了结{from}", time(raw))
         }
         (Language::En, Some(raw), Some(lead)) => match lead.as_micros() - raw {
             left @ 1.. => format!("{what}: due in {}", time(left)),

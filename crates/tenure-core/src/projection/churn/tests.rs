@@ -97,7 +97,7 @@ fn counts_are_many_or_few() {
             Some(3),
             20,
             "order refunded: 3 or more within 30 days; from 2 on that is many",
-            "近 30 天内退款 至少 3 次，达到 2 次即计"
+            "近 30 天内退款至少 3 次，达到 2 次即计"
         )
     );
     assert_eq!(said(&many, &refunds, 40).0, Some(1), "two of day 10 have left");
@@ -153,12 +153,29 @@ fn what_is_open_counts_from_when_it_is_due() {
         told(
             Some(2),
             10,
-            "ticket opened: 2 open; from 2 on that counts",
-            "创建工单：2 项未完成，达到 2 项即计"
+            "ticket opened: 2 or more still open; from 2 on that counts",
+            "创建工单：至少 2 项仍未了结，达到 2 项即计"
         ),
         "three, but the third changes no points"
     );
     assert_eq!(said(&tickets, &history, 4).0, Some(2));
+}
+
+#[test]
+fn what_is_open_without_a_day_is_told_by_its_age() {
+    let long =
+        churn("open = 'ticket_opened'\nuntil = 'ticket_resolved'\nat_least = '3d'\nevery = '4d'\ncap = 20");
+    let history = facts([(1, opened("a")), (5, opened("b"))]);
+    assert_eq!(
+        said(&long, &history, 9),
+        told(
+            Some(days(8)),
+            20,
+            "ticket opened 8 days ago, still open; from 3 days on that is long",
+            "8 天前创建工单，仍未了结，超过 3 天即偏长"
+        )
+    );
+    assert_eq!(said(&long, &history, 0).2, "ticket opened: nothing open");
 }
 
 #[test]
