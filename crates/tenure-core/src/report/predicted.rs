@@ -266,7 +266,7 @@ impl Report for PredictedReport {
 }
 
 impl PredictedReport {
-    fn row(&self, name: Option<String>, cell: PredictedCell) -> PredictedRow {
+    fn row(self, name: Option<String>, cell: PredictedCell) -> PredictedRow {
         let money = |minor| MoneySum { minor, currency: self.currency };
         #[expect(clippy::cast_precision_loss, reason = "a number for people; sums stay exact")]
         let purchases = cell.purchase_millionths as f64 / 1e6;

@@ -17,12 +17,15 @@ const MONEY: &[Kind] = &[Kind::OrderPlaced, Kind::OrderRefunded];
 
 type Named = (Option<String>, Option<String>);
 
+/// Month and minor units of each order and refund.
+type Moves = Vec<(i32, i128)>;
+
 /// One lead, or one customer with one.
 enum Seen {
     Lead { of: Named, cost: i128 },
     Prospect { of: Named },
     Before { of: Named },
-    Won { of: Named, month: i32, orders: usize, moves: Vec<(i32, i128)> },
+    Won { of: Named, month: i32, orders: usize, moves: Moves },
 }
 
 impl Seen {
@@ -46,7 +49,7 @@ fn row(
     let cost: i128 = costs.iter().sum();
     let before = seen.iter().filter(|seen| matches!(seen, Seen::Before { .. })).count();
     let prospects = seen.iter().filter(|seen| !matches!(seen, Seen::Lead { .. })).count();
-    let won: Vec<(i32, usize, &Vec<(i32, i128)>)> = seen
+    let won: Vec<(i32, usize, &Moves)> = seen
         .iter()
         .filter_map(|seen| match seen {
             Seen::Won { month, orders, moves, .. } => Some((*month, *orders, moves)),

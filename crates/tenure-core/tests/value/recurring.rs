@@ -86,13 +86,16 @@ fn before(zone: Zone, number: i32) -> Option<Timestamp> {
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         if month(zone, Timestamp::from_micros(middle).unwrap()) < number {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     Timestamp::from_micros(low)
 }
+
+/// MRR at the beginning and the end of a month, and a year before that; and whether there was any before the month.
+type Seen = (i128, i128, i128, bool);
 
 fn ratio(part: i128, of: i128) -> Option<f64> {
     (of > 0).then(|| part as f64 / of as f64)
@@ -123,9 +126,9 @@ fn expected(exchange: &Exchange, facts: &[Event], first: i32, as_of: Timestamp) 
             let ever = known.map(|instant| at(Some(instant))).any(|minor| minor > 0);
             rows.push((at(opens), at(Some(closes)), at(before(zone, number - 11)), ever));
         }
-        let sum = |of: &dyn Fn(&(i128, i128, i128, bool)) -> i128| rows.iter().map(of).sum::<i128>();
+        let sum = |of: &dyn Fn(&Seen) -> i128| rows.iter().map(of).sum::<i128>();
         let none_to_some = |ever: bool| {
-            move |(opening, closing, _, was): &(i128, i128, i128, bool)| {
+            move |(opening, closing, _, was): &Seen| {
                 if *opening == 0 && *was == ever { *closing } else { 0 }
             }
         };
@@ -138,8 +141,7 @@ fn expected(exchange: &Exchange, facts: &[Event], first: i32, as_of: Timestamp) 
             churned: sum(&|row| if row.1 == 0 { row.0 } else { 0 }),
             closing: sum(&|row| row.1),
         };
-        let count =
-            |of: &dyn Fn(&(i128, i128, i128, bool)) -> bool| rows.iter().filter(|row| of(row)).count() as u64;
+        let count = |of: &dyn Fn(&Seen) -> bool| rows.iter().filter(|row| of(row)).count() as u64;
         let customers = Movements {
             opening: count(&|row| row.0 > 0),
             new: count(&|row| row.0 == 0 && row.1 > 0 && !row.3),
@@ -149,9 +151,7 @@ fn expected(exchange: &Exchange, facts: &[Event], first: i32, as_of: Timestamp) 
             churned: count(&|row| row.0 > 0 && row.1 == 0),
             closing: count(&|row| row.1 > 0),
         };
-        let year = |of: &dyn Fn(&(i128, i128, i128, bool)) -> i128| {
-            rows.iter().filter(|row| row.2 > 0).map(of).sum::<i128>()
-        };
+        let year = |of: &dyn Fn(&Seen) -> i128| rows.iter().filter(|row| row.2 > 0).map(of).sum::<i128>();
         months.push(RecurringRow {
             month: shown(number),
             mrr: Movements {
