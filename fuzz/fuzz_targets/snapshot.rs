@@ -1,5 +1,6 @@
-//! Arbitrary bytes as a snapshot of stage, timeline, RFM and churn score, once as they are and once as the payload of a frame whose
-//! checksum and fingerprint fit: a snapshot or an error, never a panic; and what is accepted can be folded on and viewed.
+//! Arbitrary bytes as a snapshot of stage, timeline, RFM and churn score, once as they are and once as the payload of a
+//! frame whose checksum and fingerprint fit: a snapshot or an error, never a panic; and what is accepted can be folded
+//! on and viewed.
 #![no_main]
 
 use std::sync::LazyLock;
