@@ -1,6 +1,6 @@
 //! What another policy makes of everybody: who changes stage, segment or risk band, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -75,10 +75,12 @@ impl Projection for Side {
 
     fn view(&self, state: &Self::State, as_of: Timestamp) -> SideView {
         let last = self.stages.view(&state.0, as_of).and_then(|changes| changes.into_iter().next_back());
-        let stage = self.stages.as_ref().zip(last).map(|(timeline, change)| {
+        let stands = self.stages.as_ref().zip(last).map(|(timeline, change)| {
             let machine = timeline.machine();
-            let code = machine.policy().code(change.to).to_owned();
-            Said { code, why: machine.reason(&change, self.language) }
+            Said {
+                code: machine.policy().code(change.to).to_owned(),
+                why: machine.reason(&change, self.language),
+            }
         });
         let risk = self.churn.as_ref().zip(self.churn.view(&state.2, as_of));
         let band = risk.map(|(churn, view)| {
@@ -90,7 +92,7 @@ impl Projection for Side {
                 why: format!("{} {}", view.score, reasons.join("; ")).trim().into(),
             }
         });
-        SideView { stage, rfm: self.rfm.view(&state.1, as_of), band }
+        SideView { stage: stands, rfm: self.rfm.view(&state.1, as_of), band }
     }
 
     fn fingerprint(&self) -> Fingerprint {
@@ -136,7 +138,7 @@ pub struct PolicyDiff {
 pub struct DiffSum {
     customers: u64,
     /// Who differs in stage or band.
-    differing: BTreeMap<(String, CustomerId), ()>,
+    differing: BTreeSet<(String, CustomerId)>,
     flows: BTreeMap<(Aspect, Codes), FlowSum>,
     populations: [Population; 2],
 }
@@ -222,7 +224,7 @@ impl PolicyDiff {
         }
         let why = |said: Option<Said>| said.map(|said| said.why).unwrap_or_default();
         let example = Example { customer: customer.0.clone(), before: why(before), after: why(after) };
-        sum.differing.insert(customer.clone(), ());
+        sum.differing.insert(customer.clone());
         let flow = sum.flows.entry((aspect, codes)).or_default();
         flow.customers += 1;
         flow.examples.insert(customer, example);
@@ -301,7 +303,7 @@ impl PolicyDiff {
         };
         // Names are one a customer but for absurd cases, in which they are compared as one.
         let nobody = CustomerId::from_bytes([0; 16]);
-        let known: Vec<(String, CustomerId)> = sum.differing.keys().cloned().collect();
+        let known: Vec<(String, CustomerId)> = sum.differing.iter().cloned().collect();
         let id = |name: &str| {
             let place = known.partition_point(|(known, _)| known.as_str() < name);
             known.get(place).filter(|(known, _)| known == name).map_or(nobody, |(_, id)| *id)

@@ -77,23 +77,16 @@ fn complete_until(question: &Question) -> Result<Timestamp, CliError> {
 fn plan(args: &args::Backtest, question: &Question, end: Timestamp) -> Result<Plan, CliError> {
     let horizon = duration("--horizon", &args.horizon)?;
     let knowledge = knowledge(&args.knowledge);
-    let planned = match &args.from {
-        Some(from) => {
-            let from = question.instant("--from", from)?;
-            Plan::steps(from, duration("--step", &args.step)?, horizon, end, knowledge)
-        }
-        None => {
-            let cuts = |option: &str, texts: &[String]| {
-                texts.iter().map(|text| question.instant(option, text)).collect::<Result<Vec<_>, _>>()
-            };
-            let plan = Plan {
-                train: cuts("--train", &args.train)?,
-                test: cuts("--test", &args.test)?,
-                horizon,
-                knowledge,
-            };
-            plan.check(end).map(|()| plan)
-        }
+    let planned = if let Some(from) = &args.from {
+        let from = question.instant("--from", from)?;
+        Plan::steps(from, duration("--step", &args.step)?, horizon, end, knowledge)
+    } else {
+        let cuts = |option: &str, texts: &[String]| {
+            texts.iter().map(|text| question.instant(option, text)).collect::<Result<Vec<_>, _>>()
+        };
+        let (train, test) = (cuts("--train", &args.train)?, cuts("--test", &args.test)?);
+        let plan = Plan { train, test, horizon, knowledge };
+        plan.check(end).map(|()| plan)
     };
     planned.map_err(|error| untenable(&error))
 }
@@ -139,7 +132,7 @@ fn answer(question: &Question, result: &BacktestAnswer, talk: Talk) -> crate::an
     let days = |cuts: &[Timestamp]| cuts.iter().map(|cut| day(question, *cut)).collect::<Vec<_>>().join(", ");
     let knowledge = match plan.knowledge {
         Knowledge::Recorded => "recorded",
-        _ => "as_occurred",
+        Knowledge::AsOccurred => "as_occurred",
     };
     let frame = fill(w.trained_at, &[&days(&plan.train), &days(&plan.test), &plan.horizon, &knowledge]);
     answer.tables.push(judged(result, frame, talk));

@@ -13,7 +13,7 @@ use tenure::core::projection::contact::LastContact;
 use tenure::core::projection::owner::Owner;
 use tenure::core::projection::purchases::Purchases;
 use tenure::core::projection::stage::{StageIx, StageMachine};
-use tenure::core::report::churn::{BandRow, WarningAnswer, Warnings, Watched};
+use tenure::core::report::churn::{BandRow, WarningAnswer, WarningSum, Warnings, Watched};
 use tenure::core::report::{Report, Shown};
 use tenure::core::text::Language;
 use tenure::core::{Duration, Policy, Timestamp};
@@ -77,7 +77,7 @@ pub fn answer(question: &Question, asked: &Asked<'_>, talk: Talk) -> Result<Answ
     let at = as_of.unwrap_or(Timestamp::MIN);
     let most = usize::try_from(asked.most).unwrap_or(usize::MAX);
     let warnings = Warnings { churn: &churn, stages: machine.as_ref(), stage, bands: &asked.bands, most };
-    let mut sum = Default::default();
+    let mut sum = WarningSum::default();
     for (id, folded) in states.iter() {
         let view = states.projection().0.view(&folded.state.0, at);
         warnings.add(&mut sum, Shown { id, name: &states.shown(id) }, &view);
@@ -169,12 +169,11 @@ impl Model {
             } else {
                 Ok(None)
             };
-            let p = match learnt.map_err(|error| fit::told(&error))? {
-                Some(learnt) => learnt.p,
-                None => {
-                    let days = self.horizon.as_seconds() / 86_400.0;
-                    self.forecast.p_no_purchase(&view, days).map_err(|error| fit::told(&error))?
-                }
+            let p = if let Some(learnt) = learnt.map_err(|error| fit::told(&error))? {
+                learnt.p
+            } else {
+                let days = self.horizon.as_seconds() / 86_400.0;
+                self.forecast.p_no_purchase(&view, days).map_err(|error| fit::told(&error))?
             };
             likely.insert(name, p);
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use tenure::core::fold::Projection as _;
 use tenure::core::projection::purchases::Purchases;
-use tenure::core::report::value::{CohortRow, CustomerValue, ValueAnswer, ValueReport, ValueRow};
+use tenure::core::report::value::{CohortRow, CustomerValue, ValueAnswer, ValueReport, ValueRow, ValueSum};
 use tenure::core::report::{Report, Shown};
 use tenure::core::{MoneySum, Timestamp};
 
@@ -44,7 +44,7 @@ pub fn run(args: &args::Clv, talk: Talk) -> Result<ExitCode, CliError> {
         _ => 0,
     };
     let report = ValueReport::new(&exchange, at, most);
-    let mut acc = Default::default();
+    let mut acc = ValueSum::default();
     for (id, folded) in states.iter() {
         let (value, origin, _) = states.projection().view(&folded.state, at);
         report.add(&mut acc, Shown { id, name: &states.shown(id) }, &(value, origin));

@@ -122,8 +122,8 @@ impl Cases {
                 let bought = came.get(*id).is_some_and(|folded| folded.state.bought(cut));
                 let known =
                     Known { id: *id, cut, rfm_sum: sums.get(&customer).copied().unwrap_or(0), customer };
-                let case = known.case(&forecast, (view, rfm, rules.as_ref()), plan.horizon, !bought);
-                all.push(case.map_err(|why| BacktestError::Model { cut: at, why })?);
+                let one = known.case(&forecast, (view, rfm, rules.as_ref()), plan.horizon, !bought);
+                all.push(one.map_err(|why| BacktestError::Model { cut: at, why })?);
             }
         }
         all.sort_unstable_by(|one, other| {

@@ -112,7 +112,7 @@ fn a_fact_that_was_recorded_late_and_a_merge_and_a_void_change_no_score_before_t
     let known = end_of(1_160);
     let happened = day(1_050);
     let late = order(3, day(1_049), 99_999);
-    let merge = CustomerEvent::IdentityMerged { other: customer(5).into() };
+    let merge = CustomerEvent::IdentityMerged { other: customer(5) };
     let merge = Event::new(EventId::from_foreign("crm", "merge"), customer(4), happened, merge).unwrap();
     let voided = facts.iter().find(|fact| fact.occurred_at() < happened).unwrap();
     let void = CustomerEvent::EventVoided { target: voided.id(), why: None };

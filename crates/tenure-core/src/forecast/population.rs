@@ -40,7 +40,9 @@ impl Report for PurchaseReport {
     type Answer = PurchaseSum;
 
     fn add(&self, sum: &mut PurchaseSum, _: Shown<'_>, view: &Self::View) {
-        view.iter().for_each(|view| sum.add(view));
+        if let Some(view) = view {
+            sum.add(view);
+        }
     }
 
     fn merge(&self, into: &mut PurchaseSum, other: PurchaseSum) {

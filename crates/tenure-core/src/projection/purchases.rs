@@ -310,8 +310,8 @@ mod tests {
                 prop_assert_eq!(view.within(within) as usize, naive);
             }
             let repeats: i64 = by_day.values().skip(1).sum();
-            let naive = (days.len() > 1 && repeats > 0)
-                .then(|| repeats as f64 / 100.0 / (days.len() - 1) as f64);
+            let parts = [repeats, i64::try_from(days.len() - 1).unwrap()].map(|part| f64::from(i32::try_from(part).unwrap()));
+            let naive = (days.len() > 1 && repeats > 0).then(|| parts[0] / 100.0 / parts[1]);
             prop_assert_eq!(view.repeat_spend().map(|spend| spend.mean_amount), naive);
         }
     }

@@ -38,7 +38,7 @@ impl Default for Resampling {
 ///
 /// # Source
 /// Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile intervals); the numbers drawn are
-/// SplitMix64: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
+/// `SplitMix64`: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
 ///
 /// # Example
 /// ```
@@ -128,7 +128,9 @@ mod tests {
             (0..=100).map(|n| Scored { score: f64::from(n) / 100.0, positive: n % 3 == 0 }).collect();
         for bins in [1, 2, 3, 7, 10, 100] {
             let mut counts = vec![0; bins as usize];
-            scored.iter().for_each(|item| counts[bin_of(item.score, bins)] += 1);
+            for item in &scored {
+                counts[bin_of(item.score, bins)] += 1;
+            }
             let told: Vec<usize> =
                 crate::reliability(&scored, bins).unwrap().iter().map(|bin| bin.items).collect();
             assert_eq!(counts, told, "{bins}");
