@@ -10,8 +10,9 @@
 //! ```
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and may fail loudly")]
 
-use std::fmt::Write;
+use std::fs::File;
 use std::hint::black_box;
+use std::io::{BufWriter, Write as _};
 
 use tenure_benches::{Random, SEED, in_turns, median, seconds, verdict};
 use tenure_stats::{BgNbd, Fitted, ParetoNbd, PurchaseModel, PurchaseSummary, Rows};
@@ -26,11 +27,12 @@ fn main() {
     let fewer = customers.get(..FEWER).unwrap();
     let mut args = std::env::args().skip_while(|arg| arg != "--write").skip(1);
     if let Some(path) = args.next() {
-        let mut text = "frequency,recency,T\n".to_owned();
+        let mut file = BufWriter::new(File::create(path).unwrap());
+        writeln!(file, "frequency,recency,T").unwrap();
         for PurchaseSummary { frequency, recency, age } in &customers {
-            writeln!(text, "{frequency},{recency},{age}").unwrap();
+            writeln!(file, "{frequency},{recency},{age}").unwrap();
         }
-        std::fs::write(path, text).unwrap();
+        file.flush().unwrap();
     }
     let rows = Rows::group(customers.iter().copied()).unwrap();
     println!("{MANY} customers, {} rows, seed {SEED}, {RUNS} runs in turns, medians", rows.len());
@@ -45,6 +47,10 @@ fn main() {
         verdict(ratio, 2.0),
         found(bg_nbd(&customers))
     );
+    // Of the whole process: the histories, their copies and the fits.
+    if let Some(peak) = peak_memory() {
+        println!("peak memory so far: {peak} MiB");
+    }
     let (floor, pareto) =
         in_turns(RUNS, || seconds(|| by_the_paper(fewer)), || seconds(|| pareto_nbd(fewer)));
     let ratio = pareto / floor;
@@ -67,6 +73,13 @@ fn main() {
         }
     });
     println!("BG/NBD, expected purchases of one customer: {:.0} ns", answers * 1e9 / 1e5);
+}
+
+/// The most memory that the process has had, in MiB; none where the system does not say it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? / 1_024)
 }
 
 fn bg_nbd(customers: &[PurchaseSummary]) -> Fitted<BgNbd> {

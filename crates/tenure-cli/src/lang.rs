@@ -71,7 +71,7 @@ words! {
     cases: "Cases", "样本";
     lapsed: "Lapsed", "流失";
     log_loss: "Log loss", "对数损失";
-    brier: "Brier", "Brier";
+    brier: "Brier", "布里尔分数";
     skill: "Skill", "Brier 技巧分";
     captured_10: "Captured in top 10 %", "前 10% 捕获";
     value_10: "Value captured in top 10 %", "前 10% 价值捕获";

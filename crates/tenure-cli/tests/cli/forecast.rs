@@ -157,3 +157,36 @@ fn two_policies_are_compared_with_counts_examples_and_reasons() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("--policy is given 1 times, a comparison needs two"), "{}", ran.err);
 }
+
+/// Real purchases that may not be copied into the repository: the test says so where they are not beside it.
+#[test]
+fn the_online_shop_shows_no_drop_out_and_its_learnt_score_beats_recency_alone() {
+    let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data/uci-online-retail/lines.csv.gz");
+    if !data.exists() {
+        eprintln!("skipped: there is no {}", data.display());
+        return;
+    }
+    let place = Place::new();
+    let import =
+        ["import", data.to_str().unwrap(), "--map", "uci_online_retail", "--store", "u.db", "--quiet"];
+    // Rows without a customer are in quarantine, which is a finding.
+    assert_eq!(place.run(import).code, Some(1));
+    let fit = place.json("fit --store u.db --as-of 2011-06-30")["answer"].clone();
+    assert_eq!(fit["model"], "nbd");
+    assert!(close(&parameters(&fit), &[0.744_209, 9.047_415], 1e-4), "{fit}");
+    assert!((fit["log_likelihood"].as_f64().unwrap() + 15_325.455_3).abs() < 1e-3, "{fit}");
+    assert!(fit["notes"][0].as_str().unwrap().starts_with("no drop-out is visible in this window"), "{fit}");
+    let backtest =
+        "backtest --store u.db --train 2011-06-11 --test 2011-09-10 --horizon 90d --knowledge as_occurred";
+    let answer = place.json(backtest)["answer"].clone();
+    let number = |score: &str, what: &str| {
+        let scores = answer["scores"].as_array().unwrap();
+        scores.iter().find(|judged| judged["score"] == score).unwrap()["pooled"][what].as_f64().unwrap()
+    };
+    assert!(
+        number("learnt", "auc") >= 0.735 && number("learnt", "auc") > number("recency", "auc"),
+        "{answer}"
+    );
+    assert!(number("learnt", "log_loss") <= number("p0", "log_loss"), "{answer}");
+}
