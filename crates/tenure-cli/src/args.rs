@@ -455,6 +455,9 @@ pub struct Churn {
 /// The models of repeat purchase.
 const METHODS: [&str; 4] = ["pareto_nbd", "bg_nbd", "mbg_nbd", "nbd"];
 
+/// The same and the choice among them.
+const METHODS_OR_BEST: [&str; 5] = ["pareto_nbd", "bg_nbd", "mbg_nbd", "nbd", "best"];
+
 /// `tenure fit`
 #[derive(Args, Debug)]
 pub struct Fit {
@@ -462,8 +465,8 @@ pub struct Fit {
     #[command(flatten)]
     pub question: Question,
 
-    /// Which model. Default: pareto_nbd.
-    #[arg(long, value_parser = PossibleValuesParser::new(METHODS), default_value = "pareto_nbd")]
+    /// Which model; best: the most likely of those with drop-out.
+    #[arg(long, value_parser = PossibleValuesParser::new(METHODS_OR_BEST), default_value = "pareto_nbd")]
     pub model: String,
 
     /// The unit of the model's times: weeks, days.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use tenure::core::fold::{Projection as _, States};
-use tenure::core::forecast::{Forecast, PurchaseFit};
+use tenure::core::forecast::{Forecast, LearntView, PurchaseFit};
 use tenure::core::near::nearest;
 use tenure::core::projection::churn::{Action, Band, Churn, ChurnView, SignalView};
 use tenure::core::projection::contact::LastContact;
@@ -93,7 +93,9 @@ pub fn answer(question: &Question, asked: &Asked<'_>, talk: Talk) -> Result<Answ
     for (row, one) in rows.zip(&result.customers) {
         says(&churn, row, &one.signals);
         if let (Some(_), Value::Object(row)) = (&asked.model, row) {
-            row.insert("p_no_purchase".into(), json!(likely.get(&one.customer)));
+            let likely = likely.get(&one.customer);
+            row.insert("p_no_purchase".into(), json!(likely.map(|likely| likely.p)));
+            row.insert("learnt".into(), json!(likely.and_then(|likely| likely.learnt.as_ref())));
         }
     }
     let query = json!({
@@ -114,6 +116,13 @@ pub fn answer(question: &Question, asked: &Asked<'_>, talk: Talk) -> Result<Answ
     }
     answer.notes.extend(value_notes(&question.policy, &result, talk));
     Ok(answer)
+}
+
+/// How likely a customer is to buy nothing, and what a learnt score is made of.
+#[derive(Debug)]
+pub struct Likely {
+    p: f64,
+    learnt: Option<Value>,
 }
 
 /// A model file, opened for a question.
@@ -148,13 +157,28 @@ impl Model {
         self.fit.learnt.as_ref().is_some_and(|learnt| learnt.horizon == self.horizon)
     }
 
+    /// What a learnt score is made of, as JSON: the baseline and the contributions add up to the log-odds, which the
+    /// calibration makes a probability of.
+    fn parts(&self, view: &LearntView) -> Value {
+        let Some(learnt) = &self.fit.learnt else { return Value::Null };
+        let names = learnt.score.features.iter().zip(&view.contributions);
+        let contributions: Vec<Value> =
+            names.map(|(feature, log_odds)| json!({"feature": feature.name, "log_odds": log_odds})).collect();
+        json!({
+            "log_odds": view.log_odds,
+            "baseline": learnt.score.baseline,
+            "contributions": contributions,
+            "calibration": learnt.score.calibration,
+        })
+    }
+
     /// How likely each customer of a list is to buy nothing; those who never bought are left out.
     fn likely(
         &self,
         states: &States<(Watched, Option<Purchases>)>,
         result: &WarningAnswer,
         at: Timestamp,
-    ) -> Result<BTreeMap<String, f64>, CliError> {
+    ) -> Result<BTreeMap<String, Likely>, CliError> {
         let listed: BTreeSet<&str> = result.customers.iter().map(|one| one.customer.as_str()).collect();
         let mut likely = BTreeMap::new();
         for (id, folded) in states.iter() {
@@ -169,13 +193,14 @@ impl Model {
             } else {
                 Ok(None)
             };
-            let p = if let Some(learnt) = learnt.map_err(|error| fit::told(&error))? {
-                learnt.p
+            let one = if let Some(learnt) = learnt.map_err(|error| fit::told(&error))? {
+                Likely { p: learnt.p, learnt: Some(self.parts(&learnt)) }
             } else {
                 let days = self.horizon.as_seconds() / 86_400.0;
-                self.forecast.p_no_purchase(&view, days).map_err(|error| fit::told(&error))?
+                let p = self.forecast.p_no_purchase(&view, days).map_err(|error| fit::told(&error))?;
+                Likely { p, learnt: None }
             };
-            likely.insert(name, p);
+            likely.insert(name, one);
         }
         Ok(likely)
     }
@@ -295,7 +320,7 @@ fn band_table(rows: &[BandRow], talk: Talk) -> Table {
 }
 
 /// What is listed: customers, and how likely each of them is to buy nothing, where a model says it.
-type Listed<'a> = (&'a WarningAnswer, Option<&'a Model>, &'a BTreeMap<String, f64>);
+type Listed<'a> = (&'a WarningAnswer, Option<&'a Model>, &'a BTreeMap<String, Likely>);
 
 /// The list for people.
 fn shown_table(
@@ -338,7 +363,9 @@ fn shown_table(
             one.owner.as_deref().map_or(Cell::Empty, Cell::from),
             one.action.as_deref().map_or(Cell::Empty, |code| action(code, talk)),
         ];
-        row.extend(model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |p| Cell::Percent(*p))));
+        row.extend(
+            model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |likely| Cell::Percent(likely.p))),
+        );
         table.push(row);
     }
     table.without_empty_columns()
@@ -381,7 +408,9 @@ fn plain_table((result, model, likely): Listed<'_>, talk: Talk) -> Table {
             text(&one.owner),
             text(&one.action),
         ];
-        row.extend(model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |p| Cell::Percent(*p))));
+        row.extend(
+            model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |likely| Cell::Percent(likely.p))),
+        );
         table.push(row);
     }
     table

@@ -45,14 +45,18 @@ pub fn run(args: &args::Fit, talk: Talk) -> Result<ExitCode, CliError> {
         histories: population.digest(),
     };
     let unit = if args.unit == "days" { TimeUnit::Days } else { TimeUnit::Weeks };
-    let method = method(&args.model);
-    let mut fit = PurchaseFit::of(&population, method, unit, origin).map_err(|error| told(&error))?;
+    let fitted = if args.model == "best" {
+        PurchaseFit::best(&population, unit, &origin)
+    } else {
+        PurchaseFit::of(&population, method(&args.model), unit, origin)
+    };
+    let mut fit = fitted.map_err(|error| told(&error))?;
     if let Some(horizon) = &args.horizon {
         let horizon = backtest::duration("--horizon", horizon)?;
         let cut = as_of.checked_sub(horizon).unwrap_or(Timestamp::MIN);
         let by = (cut, horizon, backtest::knowledge(&args.knowledge));
         let folded = backtest::Folded { question: &question, talk };
-        fit.learnt = Some(learn_at(policy, method, by, &folded).map_err(backtest::told)?);
+        fit.learnt = Some(learn_at(policy, fit.model, by, &folded).map_err(backtest::told)?);
     }
     if let Some(path) = &args.out {
         fs::write(path, fit.to_json()).map_err(|error| {

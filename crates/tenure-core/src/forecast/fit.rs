@@ -248,6 +248,41 @@ impl PurchaseFit {
     }
 }
 
+impl PurchaseFit {
+    /// The most likely of all models with drop-out, by the log-likelihood of one population: they have equally many
+    /// parameters. NBD where none of them has a best fit, or none shows drop-out. The notes say what was compared.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn best(population: &PurchaseSum, unit: TimeUnit, origin: &Origin) -> Result<Self, ForecastError> {
+        let mut compared = Vec::new();
+        let mut best: Option<Self> = None;
+        for method in Method::ALL.into_iter().filter(|method| *method != Method::Nbd) {
+            let told = match Self::of(population, method, unit, origin.clone()) {
+                Ok(fit) => {
+                    let told = format!("{} {:.4}", method.label(), fit.log_likelihood);
+                    if best.as_ref().is_none_or(|best| fit.log_likelihood > best.log_likelihood) {
+                        best = Some(fit);
+                    }
+                    told
+                }
+                Err(ForecastError::Fit {
+                    why: StatsError::NoOptimum { .. } | StatsError::NotConverged { .. },
+                    ..
+                }) => format!("{} has no best fit", method.label()),
+                Err(other) => return Err(other),
+            };
+            compared.push(told);
+        }
+        let mut best = match best {
+            Some(best) => best,
+            None => Self::of(population, Method::Nbd, unit, origin.clone())?,
+        };
+        best.notes.push(format!("compared by log-likelihood: {}", compared.join(", ")));
+        Ok(best)
+    }
+}
+
 /// The best fit of a model.
 struct Best {
     model: Method,
@@ -542,6 +577,24 @@ mod tests {
             assert_eq!(PurchaseFit::from_json(&fit.to_json()).unwrap(), fit, "{}", fit.to_json());
             assert!(fit.spend.is_some() && fit.customers == 200 && fit.distinct > 100, "{fit:?}");
         }
+    }
+
+    #[test]
+    fn the_best_model_is_the_most_likely_one_and_says_what_it_was_compared_with() {
+        let best = PurchaseFit::best(&population(true), TimeUnit::Weeks, &origin()).unwrap();
+        let others = [Method::BgNbd, Method::MbgNbd].map(|method| {
+            PurchaseFit::of(&population(true), method, TimeUnit::Weeks, origin())
+                .map(|fit| fit.log_likelihood)
+        });
+        assert!(others.into_iter().flatten().all(|other| other <= best.log_likelihood), "{best:?}");
+        let note = best.notes.last().unwrap();
+        // Leaving dates that are uniform are beyond Pareto/NBD.
+        assert!(
+            note.starts_with("compared by log-likelihood: Pareto/NBD has no best fit, BG/NBD -"),
+            "{note}"
+        );
+        let nobody = PurchaseFit::best(&PurchaseSum::default(), TimeUnit::Weeks, &origin());
+        assert!(nobody.unwrap_err().to_string().starts_with("0 customers given"));
     }
 
     #[test]
