@@ -27,6 +27,30 @@ use crate::time::{Duration, Timestamp};
 use serde::Serialize;
 
 /// A backtest made ready: a policy, a plan and a model of repeat purchase.
+///
+/// # Laws
+/// A fact that happened after a cut changes no score at it, and under [`Knowledge::Recorded`] neither does a fact, a merge or
+/// a void that was recorded after it. The order of arrival changes nothing.
+///
+/// # Example
+/// ```
+/// use tenure_core::backtest::{Backtest, BacktestError, Knowledge, Plan};
+/// use tenure_core::forecast::Method;
+/// use tenure_core::log::Log;
+/// use tenure_core::{Duration, Policy, Timestamp};
+/// let at = |day: &str| Timestamp::parse(&format!("{day}T23:59:59.999999Z"));
+/// let policy = Policy::preset("retail").ok_or("no such preset")?;
+/// let plan = Plan {
+///     train: vec![at("1997-06-30")?],
+///     test: vec![at("1997-12-31")?],
+///     horizon: Duration::days(181),
+///     knowledge: Knowledge::Recorded,
+/// };
+/// let backtest = Backtest { policy: &policy, plan, method: Method::ParetoNbd };
+/// let nobody = backtest.run(&Log::new(), at("1998-06-30")?);
+/// assert_eq!(nobody, Err(BacktestError::Empty { cut: at("1997-06-30")? }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Backtest<'p> {
     /// Whose zone, currency, rates and rules count.

@@ -25,6 +25,13 @@ pub struct Lesson {
 ///
 /// # Laws
 /// The contributions and the baseline add up to the log-odds before calibration, but for rounding.
+///
+/// # Example
+/// ```
+/// use tenure_core::forecast::{Learnt, LearntError};
+/// let nothing = Learnt::of(&[], &[], &[]);
+/// assert_eq!(nothing, Err(LearntError::TooFewOfAClass { cases: 0, lapsed: 0, least: 20 }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Learnt {
