@@ -71,6 +71,8 @@ pub enum Command {
     Acquisition(Acquisition),
     /// Monthly recurring revenue of subscriptions, how it moves, and how much of it stays.
     Mrr(Mrr),
+    /// How long subscriptions last, and who is likely to end theirs.
+    Survival(Survival),
     /// Ask about behaviour: funnel, retention, lifecycle, paths, stickiness, transitions, repurchase, by a JSON file.
     Query(Query),
     /// How many customers go through steps in order, where they stop, and how long it takes.
@@ -751,6 +753,22 @@ pub struct Mrr {
     /// So many calendar months, the one of --as-of the last. Default: 12.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1200))]
     pub months: Option<u32>,
+}
+
+/// `tenure survival`
+#[derive(Args, Debug)]
+pub struct Survival {
+    /// The question.
+    #[command(flatten)]
+    pub question: Question,
+
+    /// How far ahead it is asked who ends a subscription; whole months, a begun one counts.
+    #[arg(long, default_value = "90d", value_name = "DURATION")]
+    pub horizon: String,
+
+    /// How many customers are named, the likeliest to end first.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(1..))]
+    pub top: u32,
 }
 
 /// Every `--by` of `clv`.

@@ -47,6 +47,18 @@ macro_rules! words {
 }
 
 words! {
+    survival: "How long subscriptions last", "订阅持续多久";
+    survival_of: "{} lives, {} ended; half have ended after {} days", "{} 段订阅，{} 段已结束；{} 天后有一半结束";
+    survival_of_most: "{} lives, {} ended; more than half go on", "{} 段订阅，{} 段已结束；过半仍在继续";
+    month_of_life: "Month", "第几个月";
+    at_risk_then: "At its beginning", "月初仍在";
+    ended_then: "Ended in it", "当月结束";
+    survival_share: "Still there after it", "月末仍在";
+    interval_95: "95 %", "95% 区间";
+    endings: "Likely to end within {}: {} of {} who pay", "{} 内可能结束：付费客户 {} / {}";
+    months_lived: "Months", "已满月数";
+    p_end: "Ends within {}", "{} 内结束";
+    hazard_of: "log-odds to leave in a month: {} + {} · ln(month) + {} for who has come back", "每月流失的对数几率：{} + {} · ln(月) + {}（曾回归者）";
     predicted: "Predicted within {}, discounted by {} % a year", "{} 内预测价值(年折现 {}%)";
     expected_purchases: "Expected purchases", "预期购买次数";
     predicted_clv: "Predicted value", "预测价值";

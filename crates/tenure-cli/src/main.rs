@@ -51,6 +51,7 @@ fn run(cli: &Cli, talk: Talk) -> Result<ExitCode, CliError> {
         Command::Backtest(args) => command::backtest::run(args, talk),
         Command::Acquisition(args) => command::acquisition::run(args, talk),
         Command::Mrr(args) => command::mrr::run(args, talk),
+        Command::Survival(args) => command::survival::run(args, talk),
         Command::Clv(args) => command::clv::run(args, talk),
         Command::Query(args) => command::query::run(args, talk),
         Command::Funnel(args) => command::query::funnel(args, talk),

@@ -27,6 +27,7 @@ pub mod revenue;
 pub mod rfm;
 pub mod simulate;
 pub mod stages;
+pub mod survival;
 pub mod verify;
 pub mod void;
 

@@ -26,6 +26,7 @@ mod quality;
 mod query;
 mod rebuild;
 mod stores;
+mod survival;
 mod value;
 mod wrong;
 

@@ -11,6 +11,7 @@ pub mod risk;
 mod spread;
 pub mod stages;
 mod stays;
+pub mod survival;
 pub mod value;
 
 use crate::fold::{Projection, States};
