@@ -399,7 +399,7 @@ mod tests {
         let all_go_on = report(9).finish(sum(&report(9), &[("a", &[100]), ("b", &[200])]));
         assert_eq!((all_go_on.median_days, all_go_on.paying), (None, 2));
         assert!(
-            all_go_on.notes[0].starts_with("no hazard: all 53 labels are false"),
+            all_go_on.notes[0].starts_with("no hazard: all 55 labels are false"),
             "{:?}",
             all_go_on.notes
         );
