@@ -23,7 +23,7 @@ const L2: f64 = 1.0;
 ///
 /// The curve is that of Kaplan and Meier. Who is likely to leave is told by a discrete hazard: the probability to leave in
 /// a month of life, by the logarithm of the month and by whether the customer has come back, from all months that were
-/// lived to their end.
+/// lived to their end. It is smooth: that yearly contracts end after twelve months shows in the curve and not in it.
 ///
 /// # Laws
 /// As every [`Report`]. Survival never rises from month to month and lies in `0.0..=1.0`.
