@@ -46,7 +46,7 @@ const L2: f64 = 1.0;
 /// report.add(&mut sum, Shown { id: CustomerId::from_bytes([1; 16]), name: "saas:ann" }, &view);
 /// let answer = report.finish(sum);
 /// assert_eq!((answer.lives, answer.ended, answer.median_days), (1, 1, Some(60.0)));
-/// assert!(answer.hazard.is_none() && answer.notes[0].starts_with("no hazard: ")); // one life teaches nothing
+/// assert_eq!((answer.curve[0].survival, answer.curve[1].survival), (1.0, 0.0)); // in the second month
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
