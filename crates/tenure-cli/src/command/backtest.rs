@@ -224,8 +224,9 @@ fn cuts(question: &Question, result: &BacktestAnswer, talk: Talk) -> Table {
     for (place, cut) in result.plan.test.iter().enumerate() {
         let of_cut: Vec<_> = result.scores.iter().filter_map(|of| of.cuts.get(place)).collect();
         let Some(first) = of_cut.first() else { continue };
-        let mut row = vec![day(question, *cut).into(), first.customers.into(), first.lapsed.into()];
-        row.extend(of_cut.iter().map(|of| some(of.auc)));
+        let mut row =
+            vec![day(question, *cut).into(), first.judgement.cases.into(), first.judgement.lapsed.into()];
+        row.extend(of_cut.iter().map(|of| some(of.judgement.auc)));
         table.push(row);
     }
     table

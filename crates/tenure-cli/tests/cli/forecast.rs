@@ -104,6 +104,11 @@ fn a_learnt_score_beats_recency_alone_and_its_probabilities_are_no_worse_than_th
         let interval = pooled["ece_interval"].as_array().unwrap().clone();
         assert!(interval[0].as_f64().unwrap() < interval[1].as_f64().unwrap(), "{pooled}");
         assert_eq!(pooled["reliability"].as_array().unwrap().len(), 10);
+        // Of one cut alone all is pooled.
+        let scores = answer["scores"].as_array().unwrap();
+        let mut cut = scores.iter().find(|judged| judged["score"] == score).unwrap()["cuts"][0].clone();
+        assert_eq!(cut.as_object_mut().unwrap().remove("cut"), Some(json!("1997-12-31T23:59:59.999999Z")));
+        assert_eq!(cut, pooled);
     }
     let shown = place.line(BACKTEST);
     for part in [

@@ -32,12 +32,9 @@ pub struct Judged {
 pub struct OfCut {
     /// Which one.
     pub cut: Timestamp,
-    /// Customers.
-    pub customers: usize,
-    /// Those who lapsed.
-    pub lapsed: usize,
-    /// None where all or none lapsed.
-    pub auc: Option<f64>,
+    /// Its cases alone. In JSON its fields are those of the cut.
+    #[serde(flatten)]
+    pub judgement: Judgement,
 }
 
 /// How good a score was. What needs both classes is none where all or none lapsed.
@@ -125,14 +122,8 @@ impl Scores {
             cases.iter().zip(self.p.iter().copied()).filter(|(case, _)| case.cut >= first).collect();
         let mut cuts = Vec::new();
         for (cut, at) in plan.test.iter().enumerate() {
-            let of_cut: Vec<Scored> =
-                both.iter().filter(|(case, _)| case.cut == first + cut).map(scored).collect();
-            cuts.push(OfCut {
-                cut: *at,
-                customers: of_cut.len(),
-                lapsed: of_cut.iter().filter(|item| item.positive).count(),
-                auc: auc(&of_cut).ok(),
-            });
+            let of_cut: Vec<_> = both.iter().filter(|(case, _)| case.cut == first + cut).copied().collect();
+            cuts.push(OfCut { cut: *at, judgement: Judgement::of(&of_cut)? });
         }
         Ok(Judged {
             score: self.name,
