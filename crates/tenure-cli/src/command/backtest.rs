@@ -116,7 +116,8 @@ pub fn told(error: BacktestError<CliError>) -> CliError {
     match error {
         BacktestError::Replay(error) => error,
         BacktestError::Plan(error) => untenable(&error),
-        BacktestError::Model { why, .. } => fit::told(&why),
+        BacktestError::Model { .. } => CliError::input(&error)
+            .hint("begin later, or another --model: mbg_nbd and nbd ask less of the data"),
         BacktestError::Empty { .. } => {
             CliError::input(error).hint("a log that was imported afterwards: --knowledge as_occurred")
         }

@@ -40,7 +40,7 @@ pub enum ForecastError {
     /// A model file is no JSON of the shape that is documented. **What to do:** fit again.
     #[error("{path}: {why}")]
     Shape {
-        /// The field, from the top of the file; empty for the file as a whole.
+        /// The field, from the top of the file; `the file` for all of it.
         path: Box<str>,
         /// What is wrong.
         why: Box<str>,

@@ -352,9 +352,14 @@ impl PurchaseFit {
             return Err(ForecastError::Version { seen, known: Self::VERSION });
         }
         let mut reader = serde_json::Deserializer::from_str(text);
-        let fit: Self = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| shape(error.path().to_string(), error.inner()))?;
-        reader.end().map_err(|error| shape(String::new(), &error))?;
+        let fit: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            match error.path().to_string() {
+                // The path of the whole.
+                root if root == "." => shape("the file".into(), error.inner()),
+                path => shape(path, error.inner()),
+            }
+        })?;
+        reader.end().map_err(|error| shape("the file".into(), &error))?;
         fit.open()?;
         Ok(fit)
     }
@@ -616,6 +621,9 @@ mod tests {
         assert!(
             refused("\"bg_nbd\"", "\"nbd\"")
                 .contains("NBD has the parameters r, alpha, the file gives r, alpha, a, b")
+        );
+        assert!(
+            PurchaseFit::from_json("hello").unwrap_err().to_string().starts_with("the file: expected value")
         );
         assert!(PurchaseFit::from_json("{").unwrap_err().to_string().contains("EOF"));
         let negative = fit(Method::BgNbd);
