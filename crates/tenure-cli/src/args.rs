@@ -449,10 +449,14 @@ pub struct Churn {
     #[arg(long, value_name = "FILE.json")]
     pub model: Option<PathBuf>,
 
-    /// How far ahead the model looks. Default: the horizon that its score was learnt for, else 90d.
-    #[arg(long, value_name = "DURATION", requires = "model")]
+    /// How far ahead is looked, by the model and for the ends of subscriptions. Default: the horizon that the model's score
+    /// was learnt for, else 90d.
+    #[arg(long, value_name = "DURATION")]
     pub horizon: Option<String>,
 }
+
+/// What a backtest foretells.
+const TARGETS: [&str; 2] = ["purchases", "subscriptions"];
 
 /// The models of repeat purchase.
 const METHODS: [&str; 4] = ["pareto_nbd", "bg_nbd", "mbg_nbd", "nbd"];
@@ -538,7 +542,11 @@ pub struct Backtest {
     #[arg(long, value_name = "DATE,...", value_delimiter = ',', requires = "train")]
     pub test: Vec<String>,
 
-    /// Whoever buys nothing within this time after a cut has lapsed.
+    /// What is foretold: purchases (who buys nothing has lapsed), subscriptions (who has nothing due any more has lapsed).
+    #[arg(long, value_parser = PossibleValuesParser::new(TARGETS), default_value = "purchases")]
+    pub of: String,
+
+    /// Whoever lapses within this time after a cut is to be found.
     #[arg(long, default_value = "90d", value_name = "DURATION")]
     pub horizon: String,
 
@@ -547,9 +555,9 @@ pub struct Backtest {
     #[arg(long, value_parser = PossibleValuesParser::new(["recorded", "as_occurred"]), default_value = "recorded")]
     pub knowledge: String,
 
-    /// Which model gives the probability of no purchase.
-    #[arg(long, value_parser = PossibleValuesParser::new(METHODS), default_value = "pareto_nbd")]
-    pub model: String,
+    /// Which model gives the probability of no purchase. Default: pareto_nbd.
+    #[arg(long, value_parser = PossibleValuesParser::new(METHODS))]
+    pub model: Option<String>,
 }
 
 /// `tenure report`
@@ -762,7 +770,7 @@ pub struct Survival {
     #[command(flatten)]
     pub question: Question,
 
-    /// How far ahead it is asked who ends a subscription; whole months, a begun one counts.
+    /// How far ahead it is asked who ends the last subscription.
     #[arg(long, default_value = "90d", value_name = "DURATION")]
     pub horizon: String,
 

@@ -41,6 +41,12 @@ impl Currency {
             .unwrap_or(0)
             .into()
     }
+
+    /// A sum of minor units in units of the currency, as a model reads it.
+    #[expect(clippy::cast_precision_loss, reason = "a number of a model")]
+    pub(crate) fn units(self, minor: i128) -> f64 {
+        minor as f64 / f64::from(10_u32.pow(self.decimals()))
+    }
 }
 
 impl Currency {

@@ -56,7 +56,7 @@ mod calibrate;
 
 pub use calibrate::{Isotonic, Platt};
 pub use error::StatsError;
-pub use logistic::{Example, Logistic};
+pub use logistic::{Example, Logistic, Trials};
 pub use metric::{
     Capture, ReliabilityBin, Resampling, Scored, auc, brier, brier_skill, capture, ece, ece_interval,
     log_loss, pr_auc, reliability,

@@ -2,7 +2,7 @@
 
 use crate::error::{StatsError, finite, not_negative};
 use crate::linear::{Cholesky, dot};
-use crate::special::{count, ln, sigmoid, softplus};
+use crate::special::{ln, sigmoid, softplus};
 
 /// What is known of one case, and what happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,17 @@ pub struct Example {
     pub features: Vec<f64>,
     /// Whether it came true.
     pub positive: bool,
+}
+
+/// Cases that are alike, together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trials {
+    /// Numbers, the same ones in the same order for every group.
+    pub features: Vec<f64>,
+    /// How many cases.
+    pub cases: u64,
+    /// How many of them came true.
+    pub positive: u64,
 }
 
 /// Log-odds that are linear in the features: ln(p / (1 − p)) = intercept + Σ weight · feature.
@@ -57,14 +68,28 @@ impl Logistic {
     /// [`StatsError::Domain`] for a penalty below 0, [`StatsError::NoOptimum`] without a penalty where features part the classes
     /// or depend on each other.
     pub fn fit(examples: &[Example], l2: f64) -> Result<Self, StatsError> {
+        let one = |example: &Example| Trials {
+            features: example.features.clone(),
+            cases: 1,
+            positive: u64::from(example.positive),
+        };
+        Self::fit_trials(&examples.iter().map(one).collect::<Vec<_>>(), l2)
+    }
+
+    /// The same of cases in groups: what takes place in a population of any size is as dear as it has distinct cases.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit); [`StatsError::Domain`] where more came true than there were.
+    pub fn fit_trials(trials: &[Trials], l2: f64) -> Result<Self, StatsError> {
         let l2 = not_negative("l2", l2)?;
-        let Scaled { rows, means, spreads } = Scaled::of(examples)?;
-        let positives = examples.iter().filter(|example| example.positive).count();
-        if positives == 0 || positives == examples.len() {
-            return Err(StatsError::OneClass { seen: examples.len(), label: positives > 0 });
+        let (cases, positives) = totals(trials)?;
+        let Scaled { rows, means, spreads } = Scaled::of(trials, real(cases))?;
+        if positives == 0 || positives == cases {
+            let seen = usize::try_from(cases).unwrap_or(usize::MAX);
+            return Err(StatsError::OneClass { seen, label: positives > 0 });
         }
-        let labels: Vec<f64> = examples.iter().map(|example| f64::from(u8::from(example.positive))).collect();
-        let odds = count(positives) / count(examples.len() - positives);
+        let labels: Vec<Label> = trials.iter().map(Label::of).collect();
+        let odds = real(positives) / real(cases - positives);
         let mut at = vec![0.0; means.len() + 1];
         if let Some(intercept) = at.first_mut() {
             *intercept = ln(odds);
@@ -153,6 +178,39 @@ impl Logistic {
     }
 }
 
+/// All cases and all that came true.
+fn totals(trials: &[Trials]) -> Result<(u64, u64), StatsError> {
+    let mut totals = (0_u64, 0_u64);
+    for group in trials {
+        if group.positive > group.cases {
+            let expected = "no more than there were cases";
+            return Err(StatsError::Domain { name: "positive", value: real(group.positive), expected });
+        }
+        totals = (totals.0.saturating_add(group.cases), totals.1.saturating_add(group.positive));
+    }
+    if totals.0 == 0 {
+        return Err(StatsError::TooFew { what: "examples", seen: 0, needed: 1 });
+    }
+    Ok(totals)
+}
+
+/// What came of a group.
+struct Label {
+    cases: f64,
+    positive: f64,
+}
+
+impl Label {
+    fn of(group: &Trials) -> Self {
+        Self { cases: real(group.cases), positive: real(group.positive) }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of cases")]
+fn real(count: u64) -> f64 {
+    count as f64
+}
+
 /// Features with mean 0 and spread 1, and a 1 before them.
 struct Scaled {
     rows: Vec<Vec<f64>>,
@@ -161,25 +219,25 @@ struct Scaled {
 }
 
 impl Scaled {
-    fn of(examples: &[Example]) -> Result<Self, StatsError> {
-        let Some(first) = examples.first() else {
+    fn of(trials: &[Trials], cases: f64) -> Result<Self, StatsError> {
+        let Some(first) = trials.first() else {
             return Err(StatsError::TooFew { what: "examples", seen: 0, needed: 1 });
         };
         let expected = first.features.len();
         let mut means = vec![0.0; expected];
-        for example in examples {
-            let seen = example.features.len();
+        for group in trials {
+            let seen = group.features.len();
             if seen != expected {
                 return Err(StatsError::Length { what: "features", seen, expected });
             }
-            for (mean, feature) in means.iter_mut().zip(&example.features) {
-                *mean += finite("a feature", *feature)? / count(examples.len());
+            for (mean, feature) in means.iter_mut().zip(&group.features) {
+                *mean += finite("a feature", *feature)? * real(group.cases) / cases;
             }
         }
         let mut spreads = vec![0.0; expected];
-        for example in examples {
-            for ((spread, feature), mean) in spreads.iter_mut().zip(&example.features).zip(&means) {
-                *spread += (feature - mean) * (feature - mean) / count(examples.len());
+        for group in trials {
+            for ((spread, feature), mean) in spreads.iter_mut().zip(&group.features).zip(&means) {
+                *spread += (feature - mean) * (feature - mean) * real(group.cases) / cases;
             }
         }
         for (spread, mean) in spreads.iter_mut().zip(&means) {
@@ -187,10 +245,10 @@ impl Scaled {
             // What rounding leaves of a feature that never differs is no spread.
             *spread = if root > 1e-12 * mean.abs() { root } else { 0.0 };
         }
-        let rows = examples
+        let rows = trials
             .iter()
-            .map(|example| {
-                let scaled = example.features.iter().zip(&means).zip(&spreads);
+            .map(|group| {
+                let scaled = group.features.iter().zip(&means).zip(&spreads);
                 let scaled =
                     scaled.map(|((x, mean), spread)| if *spread > 0.0 { (x - mean) / spread } else { 0.0 });
                 core::iter::once(1.0).chain(scaled).collect()
@@ -201,25 +259,25 @@ impl Scaled {
 }
 
 /// The negative log-likelihood and the penalty.
-fn loss(rows: &[Vec<f64>], labels: &[f64], at: &[f64], l2: f64) -> f64 {
+fn loss(rows: &[Vec<f64>], labels: &[Label], at: &[f64], l2: f64) -> f64 {
     let mut sum = 0.0;
     for (row, label) in rows.iter().zip(labels) {
         let log_odds = dot(row, at);
-        sum += softplus(log_odds) - label * log_odds;
+        sum += label.cases * softplus(log_odds) - label.positive * log_odds;
     }
     let (_, weights) = at.split_first().unwrap_or((&0.0, &[]));
     sum + 0.5 * l2 * dot(weights, weights)
 }
 
 /// Gradient and Hessian of the loss.
-fn slopes(rows: &[Vec<f64>], labels: &[f64], at: &[f64], l2: f64) -> (Vec<f64>, Vec<Vec<f64>>) {
+fn slopes(rows: &[Vec<f64>], labels: &[Label], at: &[f64], l2: f64) -> (Vec<f64>, Vec<Vec<f64>>) {
     let mut gradient = vec![0.0; at.len()];
     let mut hessian = vec![vec![0.0; at.len()]; at.len()];
     for (row, label) in rows.iter().zip(labels) {
         let p = sigmoid(dot(row, at));
-        let weight = p * (1.0 - p);
+        let weight = label.cases * p * (1.0 - p);
         for ((g, line), x) in gradient.iter_mut().zip(&mut hessian).zip(row) {
-            *g += (p - label) * x;
+            *g += (label.cases * p - label.positive) * x;
             for (h, y) in line.iter_mut().zip(row) {
                 *h += weight * x * y;
             }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use tenure::core::backtest::{
-    Backtest, BacktestAnswer, BacktestError, Judged, Knowledge, Plan, PlanError, Replay,
+    Backtest, BacktestAnswer, BacktestError, Judged, Knowledge, Model, Plan, PlanError, Replay, Target,
 };
 use tenure::core::fold::{Projection, States};
 use tenure::core::forecast::Learnt;
@@ -12,7 +12,7 @@ use tenure::core::log::{Cut, Read};
 use tenure::core::{Duration, Timestamp};
 
 use crate::args;
-use crate::command::{Talk, fit};
+use crate::command::{Talk, fit, survival};
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
@@ -26,10 +26,22 @@ pub fn run(args: &args::Backtest, talk: Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
     let end = complete_until(&question)?;
     let plan = plan(args, &question, end)?;
-    let backtest = Backtest { policy: &question.policy, plan, method: fit::method(&args.model) };
+    let target = target(args)?;
+    let backtest = Backtest { policy: &question.policy, plan, target };
     let result = backtest.run(&Folded { question: &question, talk }, end).map_err(told)?;
     answer(&question, &result, talk).print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn target(args: &args::Backtest) -> Result<Target, CliError> {
+    match (args.of.as_str(), &args.model) {
+        ("subscriptions", Some(model)) => Err(CliError::input(format!(
+            "--model {model} is a model of repeat purchase, not of subscriptions"
+        ))
+        .hint("leave --model out: the ends of subscriptions have one model, a hazard by month of life")),
+        ("subscriptions", None) => Ok(Target::Subscriptions),
+        (_, model) => Ok(Target::Purchases(model.as_deref().map(fit::method).unwrap_or_default())),
+    }
 }
 
 /// A question's source, folded at any cut.
@@ -128,7 +140,12 @@ pub fn told(error: BacktestError<CliError>) -> CliError {
 fn answer(question: &Question, result: &BacktestAnswer, talk: Talk) -> crate::answer::Answer {
     let w = talk.words();
     let plan = &result.plan;
-    let query = json!({"command": "backtest", "plan": plan, "zone": question.policy.zone, "model": result.model.model});
+    let (of, model) = match &result.model {
+        Model::Purchases(fit) => ("purchases", fit.model.name()),
+        Model::Subscriptions(_) => ("subscriptions", "hazard"),
+    };
+    let query =
+        json!({"command": "backtest", "of": of, "plan": plan, "zone": question.policy.zone, "model": model});
     let mut answer = question.answer(query, question.asked(), json!(result), w.backtest, talk);
     let days = |cuts: &[Timestamp]| cuts.iter().map(|cut| day(question, *cut)).collect::<Vec<_>>().join(", ");
     let knowledge = match plan.knowledge {
@@ -144,6 +161,9 @@ fn answer(question: &Question, result: &BacktestAnswer, talk: Talk) -> crate::an
     answer.tables.push(warnings(result, talk));
     if let Some(learnt) = &result.learnt {
         answer.tables.push(weights(learnt, talk));
+    }
+    if let Model::Subscriptions(hazard) = result.model {
+        answer.notes.push(survival::hazard_note(hazard, talk));
     }
     answer.notes.extend(result.notes.iter().cloned());
     answer

@@ -1,26 +1,25 @@
 //! `tenure churn`: who is likely to leave, why, what they are worth, and what to do.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use tenure::core::fold::{Projection as _, States};
-use tenure::core::forecast::{Forecast, LearntView, PurchaseFit};
+use tenure::core::fold::Projection as _;
 use tenure::core::near::nearest;
 use tenure::core::projection::churn::{Action, Band, Churn, ChurnView, SignalView};
 use tenure::core::projection::contact::LastContact;
 use tenure::core::projection::owner::Owner;
 use tenure::core::projection::purchases::Purchases;
+use tenure::core::projection::recurring::Recurring;
 use tenure::core::projection::stage::{StageIx, StageMachine};
 use tenure::core::report::churn::{BandRow, WarningAnswer, WarningSum, Warnings, Watched};
 use tenure::core::report::{Report, Shown};
 use tenure::core::text::Language;
-use tenure::core::{Duration, Policy, Timestamp};
+use tenure::core::{Policy, Timestamp};
 
 use crate::answer::Answer;
 use crate::args;
-use crate::command::{Talk, backtest, fit, stages};
+use crate::command::churn_ahead::{self, Ahead, Folded, Model, Outlook};
+use crate::command::{Talk, stages};
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
@@ -37,12 +36,10 @@ pub fn run(args: &args::Churn, talk: Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
     let bands: Vec<Band> =
         Band::ALL.into_iter().filter(|band| args.band.iter().any(|name| name == band.code())).collect();
-    let model = args
-        .model
-        .as_deref()
-        .map(|path| Model::open(path, args.horizon.as_deref(), &question))
-        .transpose()?;
-    let asked = Asked { most: args.top, stage: args.stage.as_deref(), bands, model };
+    let horizon = churn_ahead::horizon(args.horizon.as_deref())?;
+    let model = args.model.as_deref().map(|path| Model::open(path, horizon, &question)).transpose()?;
+    let outlook = Outlook { model, horizon };
+    let asked = Asked { most: args.top, stage: args.stage.as_deref(), bands, outlook };
     answer(&question, &asked, talk)?.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -56,8 +53,8 @@ pub struct Asked<'a> {
     pub stage: Option<&'a str>,
     /// Of which bands; none of them: of all.
     pub bands: Vec<Band>,
-    /// What says how likely they are to buy nothing; none: nothing does.
-    pub model: Option<Model>,
+    /// What says how likely they are to leave.
+    pub outlook: Outlook,
 }
 
 /// The answer under the question's policy.
@@ -71,8 +68,9 @@ pub fn answer(question: &Question, asked: &Asked<'_>, talk: Talk) -> Result<Answ
     let value = question.policy.value_at_risk().map_err(CliError::input)?;
     let watched: Watched = (churn.clone(), machine.clone(), value, LastContact, Owner);
     let policy = &question.policy;
-    let purchases = asked.model.as_ref().map(|_| Purchases::new(policy.exchange()));
-    let states = question.fold(&(watched, purchases), talk)?;
+    let purchases = asked.outlook.model.as_ref().map(|_| Purchases::new(policy.exchange()));
+    let folded: Folded = (watched, purchases, Recurring::new(policy.exchange()));
+    let states = question.fold(&folded, talk)?;
     let as_of = question.as_of(&states);
     let at = as_of.unwrap_or(Timestamp::MIN);
     let most = usize::try_from(asked.most).unwrap_or(usize::MAX);
@@ -83,127 +81,37 @@ pub fn answer(question: &Question, asked: &Asked<'_>, talk: Talk) -> Result<Answ
         warnings.add(&mut sum, Shown { id, name: &states.shown(id) }, &view);
     }
     let result = warnings.finish(sum);
-    let likely = match &asked.model {
-        Some(model) => model.likely(&states, &result, at)?,
-        None => BTreeMap::new(),
-    };
+    let ahead = asked.outlook.look(&states, &result, at)?;
 
     let mut body = json!(result);
     let rows = body.get_mut("customers").and_then(Value::as_array_mut).into_iter().flatten();
     for (row, one) in rows.zip(&result.customers) {
         says(&churn, row, &one.signals);
-        if let (Some(_), Value::Object(row)) = (&asked.model, row) {
-            let likely = likely.get(&one.customer);
-            row.insert("p_no_purchase".into(), json!(likely.map(|likely| likely.p)));
-            row.insert("learnt".into(), json!(likely.and_then(|likely| likely.learnt.as_ref())));
+        if let Value::Object(row) = row {
+            ahead.tell(&one.customer, row);
         }
     }
+    let (model, horizon) = asked.outlook.query();
     let query = json!({
         "command": "churn",
         "top": asked.most,
         "stage": asked.stage,
         "band": asked.bands,
-        "model": asked.model.as_ref().map(Model::query),
+        "model": model,
+        "horizon": horizon,
     });
     let w = talk.words();
     let mut answer = question.answer(query, as_of, body, w.churn, talk);
     answer.tables.push(band_table(&result.bands, talk));
-    answer.tables.push(shown_table(&churn, machine.as_ref(), (&result, asked.model.as_ref(), &likely), talk));
-    answer.list = Some(plain_table((&result, asked.model.as_ref(), &likely), talk));
+    answer.tables.push(shown_table(&churn, machine.as_ref(), (&result, &ahead), talk));
+    answer.list = Some(plain_table((&result, &ahead), talk));
     if result.bands.iter().all(|row| row.customers == 0) {
         answer.notes.push(w.nobody.into());
         return Ok(answer);
     }
     answer.notes.extend(value_notes(&question.policy, &result, talk));
+    answer.notes.extend(ahead.notes);
     Ok(answer)
-}
-
-/// How likely a customer is to buy nothing, and what a learnt score is made of.
-#[derive(Debug)]
-pub struct Likely {
-    p: f64,
-    learnt: Option<Value>,
-}
-
-/// A model file, opened for a question.
-#[derive(Debug)]
-pub struct Model {
-    fit: PurchaseFit,
-    forecast: Forecast,
-    horizon: Duration,
-}
-
-impl Model {
-    /// Reads a model file and holds it against what it is asked about.
-    ///
-    /// # Errors
-    /// A file that cannot be read or is no model, or one of other data.
-    pub fn open(path: &Path, horizon: Option<&str>, question: &Question) -> Result<Self, CliError> {
-        let fit = fit::read(path, question)?;
-        let forecast = fit.open().map_err(|error| fit::told(&error))?;
-        let horizon = match horizon {
-            Some(text) => backtest::duration("--horizon", text)?,
-            None => fit.learnt.as_ref().map_or(Duration::days(90), |learnt| learnt.horizon),
-        };
-        Ok(Self { fit, forecast, horizon })
-    }
-
-    fn query(&self) -> Value {
-        json!({"model": self.fit.model, "learnt": self.is_learnt(), "horizon": self.horizon, "fitted_at": self.fit.origin.as_of})
-    }
-
-    /// Whether the learnt score says it: it does for the horizon that it was learnt for, and for no other.
-    fn is_learnt(&self) -> bool {
-        self.fit.learnt.as_ref().is_some_and(|learnt| learnt.horizon == self.horizon)
-    }
-
-    /// What a learnt score is made of, as JSON: the baseline and the contributions add up to the log-odds, which the
-    /// calibration makes a probability of.
-    fn parts(&self, view: &LearntView) -> Value {
-        let Some(learnt) = &self.fit.learnt else { return Value::Null };
-        let names = learnt.score.features.iter().zip(&view.contributions);
-        let contributions: Vec<Value> =
-            names.map(|(feature, log_odds)| json!({"feature": feature.name, "log_odds": log_odds})).collect();
-        json!({
-            "log_odds": view.log_odds,
-            "baseline": learnt.score.baseline,
-            "contributions": contributions,
-            "calibration": learnt.score.calibration,
-        })
-    }
-
-    /// How likely each customer of a list is to buy nothing; those who never bought are left out.
-    fn likely(
-        &self,
-        states: &States<(Watched, Option<Purchases>)>,
-        result: &WarningAnswer,
-        at: Timestamp,
-    ) -> Result<BTreeMap<String, Likely>, CliError> {
-        let listed: BTreeSet<&str> = result.customers.iter().map(|one| one.customer.as_str()).collect();
-        let mut likely = BTreeMap::new();
-        for (id, folded) in states.iter() {
-            let name = states.shown(id);
-            if !listed.contains(name.as_str()) {
-                continue;
-            }
-            let ((rules, ..), view) = states.projection().view(&folded.state, at);
-            let Some(view) = view.flatten() else { continue };
-            let learnt = if self.is_learnt() {
-                self.fit.learnt_of(&self.forecast, &view, Some(&rules))
-            } else {
-                Ok(None)
-            };
-            let one = if let Some(learnt) = learnt.map_err(|error| fit::told(&error))? {
-                Likely { p: learnt.p, learnt: Some(self.parts(&learnt)) }
-            } else {
-                let days = self.horizon.as_seconds() / 86_400.0;
-                let p = self.forecast.p_no_purchase(&view, days).map_err(|error| fit::told(&error))?;
-                Likely { p, learnt: None }
-            };
-            likely.insert(name, one);
-        }
-        Ok(likely)
-    }
 }
 
 /// The stage of a name.
@@ -319,14 +227,14 @@ fn band_table(rows: &[BandRow], talk: Talk) -> Table {
     table
 }
 
-/// What is listed: customers, and how likely each of them is to buy nothing, where a model says it.
-type Listed<'a> = (&'a WarningAnswer, Option<&'a Model>, &'a BTreeMap<String, Likely>);
+/// What is listed: customers, and what is said of each.
+type Listed<'a> = (&'a WarningAnswer, &'a Ahead<'a>);
 
 /// The list for people.
 fn shown_table(
     churn: &Churn,
     machine: Option<&StageMachine>,
-    (result, model, likely): Listed<'_>,
+    (result, ahead): Listed<'_>,
     talk: Talk,
 ) -> Table {
     let w = talk.words();
@@ -342,10 +250,7 @@ fn shown_table(
         ("action", w.action),
     ];
     let title = fill(w.customers_at_risk, &[&result.customers.len(), &result.wanted]);
-    let mut table = Table::new(title, &columns);
-    if let Some(model) = model {
-        table = table.with_column("p_no_purchase", fill(w.p_no_purchase, &[&model.horizon]));
-    }
+    let mut table = ahead.columns(Table::new(title, &columns), talk);
     for one in &result.customers {
         let bad = one.signals.iter().filter(|signal| signal.points > 0).take(MOST_REASONS);
         let reasons: Vec<String> = bad.map(|signal| churn.reason(signal, talk.language())).collect();
@@ -363,9 +268,7 @@ fn shown_table(
             one.owner.as_deref().map_or(Cell::Empty, Cell::from),
             one.action.as_deref().map_or(Cell::Empty, |code| action(code, talk)),
         ];
-        row.extend(
-            model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |likely| Cell::Percent(likely.p))),
-        );
+        row.extend(ahead.cells(&one.customer));
         table.push(row);
     }
     table.without_empty_columns()
@@ -376,7 +279,7 @@ fn action(code: &str, talk: Talk) -> Cell {
 }
 
 /// The list for programs: signals by code with their points.
-fn plain_table((result, model, likely): Listed<'_>, talk: Talk) -> Table {
+fn plain_table((result, ahead): Listed<'_>, talk: Talk) -> Table {
     let w = talk.words();
     let columns = [
         ("customer", w.customer),
@@ -389,10 +292,7 @@ fn plain_table((result, model, likely): Listed<'_>, talk: Talk) -> Table {
         ("owner", w.owner),
         ("action", w.action),
     ];
-    let mut table = Table::new("", &columns);
-    if let Some(model) = model {
-        table = table.with_column("p_no_purchase", fill(w.p_no_purchase, &[&model.horizon]));
-    }
+    let mut table = ahead.columns(Table::new("", &columns), talk);
     for one in &result.customers {
         let signals: Vec<String> =
             one.signals.iter().map(|signal| format!("{}:{}", signal.code, signal.points)).collect();
@@ -408,9 +308,7 @@ fn plain_table((result, model, likely): Listed<'_>, talk: Talk) -> Table {
             text(&one.owner),
             text(&one.action),
         ];
-        row.extend(
-            model.map(|_| likely.get(&one.customer).map_or(Cell::Empty, |likely| Cell::Percent(likely.p))),
-        );
+        row.extend(ahead.cells(&one.customer));
         table.push(row);
     }
     table

@@ -5,6 +5,7 @@ pub mod backtest;
 pub mod backup;
 pub mod check;
 pub mod churn;
+mod churn_ahead;
 pub mod clv;
 pub mod clv_ahead;
 pub mod customer;

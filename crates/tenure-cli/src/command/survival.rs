@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use tenure::core::forecast::Hazard;
 use tenure::core::projection::recurring::Recurring;
 use tenure::core::report::survival::{SurvivalAnswer, SurvivalReport};
 use tenure::core::report::{Report, add_all};
@@ -41,14 +42,17 @@ pub fn run(args: &args::Survival, talk: Talk) -> Result<ExitCode, CliError> {
     } else {
         answer.notes.push(w.no_subscriptions.into());
     }
-    if let Some(hazard) = result.hazard {
-        let number = |number: f64| format!("{number:.3}");
-        let [first, month, again] = [hazard.intercept, hazard.ln_month, hazard.again].map(number);
-        answer.notes.push(fill(w.hazard_of, &[&first, &month, &again]));
-    }
+    answer.notes.extend(result.hazard.map(|hazard| hazard_note(hazard, talk)));
     answer.notes.extend(result.notes.iter().cloned());
     answer.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the probability to leave in a month depends on.
+pub fn hazard_note(hazard: Hazard, talk: Talk) -> String {
+    let [first, month, again] =
+        [hazard.intercept, hazard.ln_month, hazard.again].map(|number| format!("{number:.3}"));
+    fill(talk.words().hazard_of, &[&first, &month, &again])
 }
 
 fn curve(result: &SurvivalAnswer, talk: Talk) -> Table {

@@ -1,22 +1,12 @@
 //! Who stood where at each cut, and what came.
 
-use std::collections::BTreeMap;
-
-use tenure_stats::StatsError;
-
-use super::label::Bought;
 use super::plan::Plan;
-use super::{Backtest, BacktestError};
+use super::{Backtest, BacktestError, Model};
 use crate::fold::{Projection, States};
-use crate::forecast::{Features, Forecast, ForecastError, Method, Origin, PurchaseFit, PurchaseSum};
+use crate::forecast::{Features, ForecastError};
 use crate::id::CustomerId;
 use crate::log::{Cut, KnownAt, Log};
-use crate::projection::churn::{Churn, ChurnView};
-use crate::projection::purchases::{PurchaseView, Purchases, TimeUnit};
-use crate::projection::rfm::{Rfm, RfmView};
-use crate::report::rfm::{Population, RfmReport};
-use crate::report::{Report, Shown};
-use crate::time::{Duration, Timestamp};
+use crate::time::Timestamp;
 
 /// Something that can be folded at any cut: a log, a store.
 pub trait Replay {
@@ -45,7 +35,7 @@ impl Replay for Log {
 
 /// A customer at a cut.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Case {
+pub(super) struct Case {
     /// The representative as known at the cut.
     pub id: CustomerId,
     /// As the customer was shown then.
@@ -54,171 +44,144 @@ pub struct Case {
     pub cut: usize,
     /// What a learnt score looks at.
     pub features: Features,
-    /// The model's probability of no purchase within the horizon.
-    pub p0: f64,
-    /// Local days since the last purchase day.
-    pub recency_days: u32,
-    /// The last purchase day, in days since 1970.
-    pub last_day: i32,
-    /// Sum of the three RFM scores, 3 to 15; 0 of somebody without an order in the policy's window.
-    pub rfm_sum: u8,
-    /// Orders less refunds until the cut, in minor units; 0 where currencies are mixed.
+    /// The model's probability to lapse within the horizon.
+    pub p: f64,
+    /// One number for each baseline.
+    pub baselines: [f64; 2],
+    /// Money that is at stake, in minor units; 0 where currencies are mixed.
     pub value_minor: i128,
     /// The rule score, 0 to 100; none under a policy without one.
     pub rules: Option<u8>,
-    /// Whether the customer bought nothing within the horizon.
+    /// The day, in days since 1970, from which on a silence or a life counts: one and the same at every cut that sees it.
+    pub since: i32,
+    /// Days from the cut to the lapse, where there may be one; at 0 and below the customer has lapsed before.
+    pub lead_days: Option<i64>,
+    /// Whether the customer lapsed within the horizon.
     pub lapsed: bool,
 }
 
-/// All cases, and the models that gave P0.
+/// What is foretold: of whom, by what is known of them at a cut, and what came.
+pub(super) trait Subject {
+    /// What is folded at each cut.
+    type Seen: Projection + Clone + Send + Sync;
+    /// What is known of a customer then.
+    type View;
+    /// What gives the probability.
+    type Model;
+    /// What is folded of everything to the last horizon.
+    type Came: Projection + Clone + Send + Sync;
+
+    /// Whom it is about: nobody was known ...
+    const OF: &'static str;
+    /// The names of features, before those of signals.
+    const FEATURES: &'static [&'static str];
+    /// The name of the model's score.
+    const SCORE: &'static str;
+    /// The names of the baselines.
+    const BASELINES: [&'static str; 2];
+
+    /// What is folded at each cut.
+    fn seen(&self) -> &Self::Seen;
+
+    /// What is folded of everything to the last horizon.
+    fn came(&self) -> Self::Came;
+
+    /// Everybody who is known at a cut, and of whom there is anything to learn.
+    fn views(&self, states: &States<Self::Seen>, at: Timestamp) -> Vec<(CustomerId, Self::View)>;
+
+    /// The model of a cut.
+    ///
+    /// # Errors
+    /// Where it cannot be fitted.
+    fn fit(&self, views: &[(CustomerId, Self::View)], at: Timestamp) -> Result<Self::Model, ForecastError>;
+
+    /// A customer at a cut; none of whom there is nothing to foretell. `state` is what is known of the customer's time to the
+    /// last horizon.
+    ///
+    /// # Errors
+    /// Where a number cannot be computed.
+    fn case(
+        &self,
+        known: Known<'_, Self::View>,
+        model: &Self::Model,
+        came: Option<&<Self::Came as Projection>::State>,
+    ) -> Result<Option<Case>, ForecastError>;
+
+    /// The model, to be told.
+    fn told(model: Self::Model) -> Model;
+}
+
+/// A customer at a cut, before what came is looked at.
+pub(super) struct Known<'v, V> {
+    pub id: CustomerId,
+    pub customer: String,
+    pub cut: usize,
+    pub at: Timestamp,
+    pub view: &'v V,
+}
+
+/// All cases, and the model that gave their probabilities.
+#[derive(Clone)]
 pub(super) struct Cases {
     /// By cut and shown id.
     pub all: Vec<Case>,
     /// The model of the cuts that are judged.
-    pub model: PurchaseFit,
+    pub model: Model,
+    pub features: &'static [&'static str],
+    pub score: &'static str,
+    pub baselines: [&'static str; 2],
 }
-
-/// What is folded at each cut.
-type Seen = (Purchases, Rfm, Option<Churn>);
 
 impl Cases {
     /// Folds the log at every cut, and once more to see what came.
-    pub(super) fn of<R: Replay>(
+    pub(super) fn of<S: Subject, R: Replay>(
+        subject: &S,
         backtest: &Backtest<'_>,
         replay: &R,
     ) -> Result<Self, BacktestError<R::Error>> {
-        let Backtest { policy, plan, .. } = backtest;
-        let rfm = policy.rfm().map_err(|error| BacktestError::Policy(error.to_string().into()))?;
-        let purchases = Purchases::new(policy.exchange());
-        let churn = policy.churn.as_ref().map(|_| policy.churn()).transpose();
-        let churn = churn.map_err(|error| BacktestError::Policy(error.to_string().into()))?;
-        let seen: Seen = (purchases, rfm, churn);
-        let came = came(plan, replay)?;
+        let plan = &backtest.plan;
+        let came = replay.replay(&subject.came(), all_of(plan)).map_err(BacktestError::Replay)?;
         let mut all = Vec::new();
         let mut model = None;
         for (cut, at) in plan.cuts().enumerate() {
-            let states = replay.replay(&seen, plan.knowledge.cut(at)).map_err(BacktestError::Replay)?;
-            let views: Vec<_> = states
-                .iter()
-                .filter_map(|(id, folded)| {
-                    let (view, rfm, rules) = states.projection().view(&folded.state, at);
-                    Some((id, view?, rfm, rules))
-                })
-                .collect();
+            let failed = |why| BacktestError::Model { cut: at, why };
+            let states =
+                replay.replay(subject.seen(), plan.knowledge.cut(at)).map_err(BacktestError::Replay)?;
+            let views = subject.views(&states, at);
             if views.is_empty() {
-                return Err(BacktestError::Empty { cut: at });
+                return Err(BacktestError::Empty { cut: at, of: S::OF });
             }
             // Judged by what was known at the last cut that was learnt from.
             if cut < plan.train.len() {
-                let purchases = views.iter().map(|(_, view, ..)| view);
-                model =
-                    Some(fit(backtest, purchases, at).map_err(|why| BacktestError::Model { cut: at, why })?);
+                model = Some(subject.fit(&views, at).map_err(failed)?);
             }
-            let fit = model.as_ref().ok_or(BacktestError::Empty { cut: at })?;
-            let forecast = fit.open().map_err(|why| BacktestError::Model { cut: at, why })?;
-            let sums = rfm_sums(&seen.1, &states, at);
-            for (id, view, rfm, rules) in &views {
-                let customer = states.shown(*id);
-                let bought = came.get(*id).is_some_and(|folded| folded.state.bought(cut));
-                let known =
-                    Known { id: *id, cut, rfm_sum: sums.get(&customer).copied().unwrap_or(0), customer };
-                let one = known.case(&forecast, (view, rfm, rules.as_ref()), plan.horizon, !bought);
-                all.push(one.map_err(|why| BacktestError::Model { cut: at, why })?);
+            let model = model.as_ref().ok_or(BacktestError::Empty { cut: at, of: S::OF })?;
+            let before = all.len();
+            for (id, view) in &views {
+                let known = Known { id: *id, customer: states.shown(*id), cut, at, view };
+                let came = came.get(*id).map(|folded| &folded.state);
+                all.extend(subject.case(known, model, came).map_err(failed)?);
+            }
+            if all.len() == before {
+                return Err(BacktestError::Empty { cut: at, of: S::OF });
             }
         }
         all.sort_unstable_by(|one, other| {
             (one.cut, &one.customer, one.id).cmp(&(other.cut, &other.customer, other.id))
         });
-        match model {
-            Some(model) => Ok(Self { all, model }),
-            None => Err(BacktestError::Plan(super::PlanError::NoCut { what: "training" })),
-        }
+        let model = model.ok_or(BacktestError::Plan(super::PlanError::NoCut { what: "training" }))?;
+        Ok(Self {
+            all,
+            model: S::told(model),
+            features: S::FEATURES,
+            score: S::SCORE,
+            baselines: S::BASELINES,
+        })
     }
 }
 
 /// Everything that came within the horizon after a cut, as it is known today.
-fn came<R: Replay>(plan: &Plan, replay: &R) -> Result<States<Bought>, BacktestError<R::Error>> {
+fn all_of(plan: &Plan) -> Cut {
     let end = plan.cuts().last().and_then(|last| last.checked_add(plan.horizon)).unwrap_or(Timestamp::MAX);
-    let cut = Cut { as_of: Some(end), known_at: KnownAt::Latest };
-    replay.replay(&Bought::after(plan.cuts(), plan.horizon), cut).map_err(BacktestError::Replay)
-}
-
-/// The model of a cut; NBD where the one asked for has no best fit.
-fn fit<'v>(
-    backtest: &Backtest<'_>,
-    purchases: impl Iterator<Item = &'v PurchaseView>,
-    at: Timestamp,
-) -> Result<PurchaseFit, ForecastError> {
-    let mut sum = PurchaseSum::default();
-    purchases.for_each(|view| sum.add(view));
-    let origin = || Origin {
-        zone: backtest.policy.zone,
-        as_of: at,
-        known_at: Some(at),
-        policy: backtest.policy.name.clone(),
-        policy_hash: backtest.policy.hash(),
-        log: "".into(),
-        histories: sum.digest(),
-    };
-    let one = |method| PurchaseFit::of(&sum, method, TimeUnit::Weeks, origin());
-    match one(backtest.method) {
-        Err(ForecastError::Fit {
-            why: why @ (StatsError::NoOptimum { .. } | StatsError::NotConverged { .. }),
-            ..
-        }) => {
-            let mut simpler = one(Method::Nbd)?;
-            simpler.notes.push(format!("{why}: NBD is used"));
-            Ok(simpler)
-        }
-        other => other,
-    }
-}
-
-/// The sum of the three scores by shown id; nothing where a population cannot be scored.
-fn rfm_sums(rfm: &Rfm, states: &States<Seen>, at: Timestamp) -> BTreeMap<String, u8> {
-    let report = RfmReport::new(rfm, at);
-    let mut population = Population::default();
-    for (id, folded) in states.iter() {
-        let (_, view, _) = states.projection().view(&folded.state, at);
-        report.add(&mut population, Shown { id, name: &states.shown(id) }, &view);
-    }
-    let Ok(answer) = report.finish(population) else { return BTreeMap::new() };
-    answer
-        .customers
-        .into_iter()
-        .map(|row| (row.customer, row.scores.r + row.scores.f + row.scores.m))
-        .collect()
-}
-
-/// Who a case is about.
-struct Known {
-    id: CustomerId,
-    customer: String,
-    cut: usize,
-    rfm_sum: u8,
-}
-
-impl Known {
-    fn case(
-        self,
-        forecast: &Forecast,
-        (view, rfm, rules): (&PurchaseView, &RfmView, Option<&ChurnView>),
-        horizon: Duration,
-        lapsed: bool,
-    ) -> Result<Case, ForecastError> {
-        let p0 = forecast.p_no_purchase(view, horizon.as_seconds() / 86_400.0)?;
-        Ok(Case {
-            id: self.id,
-            customer: self.customer,
-            cut: self.cut,
-            features: Features::of(view, p0).and_signals(rules),
-            p0,
-            recency_days: view.recency_days(),
-            last_day: view.last_day(),
-            rfm_sum: self.rfm_sum,
-            rules: rules.map(|rules| rules.score),
-            value_minor: rfm.monetary().map_or(0, |money| money.minor),
-            lapsed,
-        })
-    }
+    Cut { as_of: Some(end), known_at: KnownAt::Latest }
 }

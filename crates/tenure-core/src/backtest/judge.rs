@@ -17,7 +17,7 @@ const BINS: u32 = 10;
 /// A score, judged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Judged {
-    /// `learnt`, `p0`, `rules`, `recency` or `rfm_sum`.
+    /// `learnt`, `rules` and `recency`; of purchases also `p0` and `rfm_sum`, of subscriptions `p_end` and `age`.
     pub score: &'static str,
     /// All test cuts together.
     pub pooled: Judgement,
@@ -102,16 +102,14 @@ pub(super) struct Scores {
 impl Scores {
     /// Probabilities out of any number, by a logistic curve that is learnt at the training cuts.
     pub(super) fn calibrated(
-        name: &'static str,
+        (name, raw): (&'static str, &[f64]),
         cases: &[Case],
         plan: &Plan,
-        raw: impl Fn(&Case) -> f64,
     ) -> Result<Self, StatsError> {
-        let scored = |case: &Case| Scored { score: raw(case), positive: case.lapsed };
-        let training: Vec<Scored> =
-            cases.iter().filter(|case| case.cut < plan.train.len()).map(scored).collect();
-        let platt = Platt::fit(&training)?;
-        let p = cases.iter().map(|case| platt.p(raw(case))).collect::<Result<_, _>>()?;
+        let training = cases.iter().zip(raw).filter(|(case, _)| case.cut < plan.train.len());
+        let scored = |(case, raw): (&Case, &f64)| Scored { score: *raw, positive: case.lapsed };
+        let platt = Platt::fit(&training.map(scored).collect::<Vec<_>>())?;
+        let p = raw.iter().map(|raw| platt.p(*raw)).collect::<Result<_, _>>()?;
         Ok(Self { name, p })
     }
 

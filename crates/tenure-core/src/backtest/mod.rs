@@ -1,32 +1,39 @@
 //! Backtests by time travel: what would have been said at past instants, judged by what came.
 //!
-//! At each cut the log is folded as it was known then, everybody who had bought is scored, and the label is taken from what
-//! came strictly later. What is learnt is learnt at earlier cuts, whose labels are complete before the first cut that is
+//! At each cut the log is folded as it was known then, everybody who had bought, or who pays, is scored, and the label is
+//! taken from what came strictly later. What is learnt is learnt at earlier cuts, whose labels are complete before the first cut that is
 //! judged. So nothing leaks from the future: a fact after a cut changes no score at it, a merge or a void recorded after it
 //! neither.
 
 mod cases;
 mod judge;
-mod label;
 mod plan;
+mod purchases;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod warning;
 
 use tenure_stats::StatsError;
 
-pub use cases::{Case, Replay};
+pub use cases::Replay;
 pub use judge::{Judged, Judgement, OfCut, Share};
 pub use plan::{Knowledge, Plan, PlanError};
 pub use warning::{LeadDays, Warnings};
 
-use self::cases::Cases;
-use crate::forecast::{ForecastError, Learnt, LearntError, LearntFit, Lesson, Method, PurchaseFit, names};
+use self::cases::{Case, Cases};
+use self::purchases::OfPurchases;
+use self::subscriptions::OfSubscriptions;
+use crate::forecast::{
+    ForecastError, Hazard, Learnt, LearntError, LearntFit, Lesson, Method, PurchaseFit, names,
+};
 use crate::policy::Policy;
+use crate::projection::purchases::Purchases;
+use crate::projection::recurring::Recurring;
 use crate::time::{Duration, Timestamp};
 use serde::Serialize;
 
-/// A backtest made ready: a policy, a plan and a model of repeat purchase.
+/// A backtest made ready: a policy, a plan, and what is foretold.
 ///
 /// # Laws
 /// A fact that happened after a cut changes no score at it, and under [`Knowledge::Recorded`] neither does a fact, a merge or
@@ -34,7 +41,7 @@ use serde::Serialize;
 ///
 /// # Example
 /// ```
-/// use tenure_core::backtest::{Backtest, BacktestError, Knowledge, Plan};
+/// use tenure_core::backtest::{Backtest, BacktestError, Knowledge, Plan, Target};
 /// use tenure_core::forecast::Method;
 /// use tenure_core::log::Log;
 /// use tenure_core::{Duration, Policy, Timestamp};
@@ -46,9 +53,9 @@ use serde::Serialize;
 ///     horizon: Duration::days(181),
 ///     knowledge: Knowledge::Recorded,
 /// };
-/// let backtest = Backtest { policy: &policy, plan, method: Method::ParetoNbd };
+/// let backtest = Backtest { policy: &policy, plan, target: Target::Purchases(Method::ParetoNbd) };
 /// let nobody = backtest.run(&Log::new(), at("1998-06-30")?);
-/// assert_eq!(nobody, Err(BacktestError::Empty { cut: at("1997-06-30")? }));
+/// assert_eq!(nobody, Err(BacktestError::Empty { cut: at("1997-06-30")?, of: "to have bought" }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -57,8 +64,36 @@ pub struct Backtest<'p> {
     pub policy: &'p Policy,
     /// At which instants, how far ahead, by which knowledge.
     pub plan: Plan,
-    /// Which model gives P0.
-    pub method: Method,
+    /// What is foretold.
+    pub target: Target,
+}
+
+/// What is foretold, of whom, and by which model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Of everybody who had bought: no order within the horizon, by a model of repeat purchase.
+    Purchases(Method),
+    /// Of everybody who pays: an instant within the horizon at which nothing is due any more, by a [`Hazard`].
+    Subscriptions,
+}
+
+/// The model that gave the probabilities.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Model {
+    /// Of repeat purchase.
+    Purchases(Box<PurchaseFit>),
+    /// Of the ends of subscriptions.
+    Subscriptions(Hazard),
+}
+
+impl Model {
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Purchases(fit) => fit.notes.clone(),
+            Self::Subscriptions(_) => Vec::new(),
+        }
+    }
 }
 
 /// What a backtest found.
@@ -66,13 +101,13 @@ pub struct Backtest<'p> {
 pub struct BacktestAnswer {
     /// The plan, checked.
     pub plan: Plan,
-    /// The model that gave P0 to the cuts that are judged, fitted at the last training cut.
-    pub model: PurchaseFit,
+    /// The model of the cuts that are judged, fitted at the last training cut.
+    pub model: Model,
     /// The learnt score; none where there was too little to learn from.
     pub learnt: Option<Learnt>,
     /// What there is to know besides.
     pub notes: Vec<String>,
-    /// Every score, judged: learnt, P0, rules, and the baselines that are always there.
+    /// Every score, judged: learnt, that of the model, rules, and the baselines that are always there.
     pub scores: Vec<Judged>,
 }
 
@@ -88,13 +123,31 @@ impl Backtest<'_> {
         end: Timestamp,
     ) -> Result<BacktestAnswer, BacktestError<R::Error>> {
         self.plan.check(end)?;
-        let Cases { all, model } = Cases::of(self, replay)?;
-        self.judge(&all, model)
+        self.judge(&self.cases(replay)?)
+    }
+
+    /// Who stood where at each cut, and what came.
+    fn cases<R: Replay>(&self, replay: &R) -> Result<Cases, BacktestError<R::Error>> {
+        let unfit = |error: &dyn core::fmt::Display| BacktestError::Policy(error.to_string().into());
+        let policy = self.policy;
+        let churn = policy.churn.as_ref().map(|_| policy.churn()).transpose();
+        let churn = churn.map_err(|error| unfit(&error))?;
+        match self.target {
+            Target::Purchases(method) => {
+                let rfm = policy.rfm().map_err(|error| unfit(&error))?;
+                let seen = (Purchases::new(policy.exchange()), rfm, churn);
+                Cases::of(&OfPurchases::new((policy, &self.plan), method, seen), self, replay)
+            }
+            Target::Subscriptions => {
+                let recurring = Recurring::new(policy.exchange());
+                Cases::of(&OfSubscriptions::new(&self.plan, recurring, churn), self, replay)
+            }
+        }
     }
 
     /// Judges the scores of cases.
-    fn judge<E>(&self, cases: &[Case], model: PurchaseFit) -> Result<BacktestAnswer, BacktestError<E>> {
-        let mut notes = model.notes.clone();
+    fn judge<E>(&self, cases: &Cases) -> Result<BacktestAnswer, BacktestError<E>> {
+        let mut notes = cases.model.notes();
         let learnt = match self.learn(cases) {
             Ok(learnt) => Some(learnt),
             Err(error) => {
@@ -102,39 +155,40 @@ impl Backtest<'_> {
                 None
             }
         };
+        let all = &cases.all;
         let mut scores = Vec::new();
         if let Some(learnt) = &learnt {
-            let p = cases.iter().map(|case| learnt.score(&case.features).map(|view| view.p));
+            let p = all.iter().map(|case| learnt.score(&case.features).map(|view| view.p));
             scores.push(judge::Scores { name: "learnt", p: p.collect::<Result<_, _>>()? });
         }
-        scores.push(judge::Scores { name: "p0", p: cases.iter().map(|case| case.p0).collect() });
-        if cases.iter().any(|case| case.rules.is_some()) {
+        scores.push(judge::Scores { name: cases.score, p: all.iter().map(|case| case.p).collect() });
+        let mut others: Vec<(&'static str, Vec<f64>)> = Vec::new();
+        if all.iter().any(|case| case.rules.is_some()) {
             let rules = |case: &Case| f64::from(case.rules.unwrap_or(0));
-            match judge::Scores::calibrated("rules", cases, &self.plan, rules) {
+            others.push(("rules", all.iter().map(rules).collect()));
+        }
+        let [first, second] = cases.baselines;
+        others.push((first, all.iter().map(|case| case.baselines[0]).collect()));
+        others.push((second, all.iter().map(|case| case.baselines[1]).collect()));
+        for (name, raw) in others {
+            match judge::Scores::calibrated((name, &raw), all, &self.plan) {
                 Ok(score) => scores.push(score),
-                Err(error) => notes.push(format!("no score by rules: {error}")),
+                Err(error) => notes.push(format!("no score {name}: {error}")),
             }
         }
-        let recency = |case: &Case| libm::log1p(f64::from(case.recency_days));
-        scores.push(judge::Scores::calibrated("recency", cases, &self.plan, recency)?);
-        // A high sum is a good customer.
-        let rfm_sum = |case: &Case| -f64::from(case.rfm_sum);
-        match judge::Scores::calibrated("rfm_sum", cases, &self.plan, rfm_sum) {
-            Ok(score) => scores.push(score),
-            Err(error) => notes.push(format!("no baseline rfm_sum: {error}")),
-        }
         let judged: Result<Vec<Judged>, StatsError> =
-            scores.iter().map(|scores| scores.judge(cases, &self.plan)).collect();
+            scores.iter().map(|scores| scores.judge(all, &self.plan)).collect();
+        let model = cases.model.clone();
         Ok(BacktestAnswer { plan: self.plan.clone(), model, learnt, notes, scores: judged? })
     }
 
     /// Learns at the training cuts; with several, the last one calibrates what the others taught.
-    fn learn(&self, cases: &[Case]) -> Result<Learnt, LearntError> {
+    fn learn(&self, cases: &Cases) -> Result<Learnt, LearntError> {
         let signals = self.policy.churn.iter().flat_map(|churn| &churn.signals);
-        let names = names(signals.map(|signal| signal.code.as_ref()));
+        let names = names(cases.features, signals.map(|signal| signal.code.as_ref()));
         let last = self.plan.train.len().saturating_sub(1);
         let lessons = |of: &dyn Fn(usize) -> bool| -> Vec<Lesson> {
-            let cases = cases.iter().filter(|case| of(case.cut));
+            let cases = cases.all.iter().filter(|case| of(case.cut));
             cases.map(|case| Lesson { features: case.features.clone(), lapsed: case.lapsed }).collect()
         };
         if last == 0 {
@@ -144,7 +198,7 @@ impl Backtest<'_> {
     }
 }
 
-/// Learns a score at one cut whose labels are complete, to be kept beside the model that is asked with it.
+/// Learns a score of purchases at one cut whose labels are complete, to be kept beside the model that is asked with it.
 ///
 /// # Errors
 /// As [`Backtest::run`]; [`BacktestError::Learnt`] with too little to learn from.
@@ -155,9 +209,9 @@ pub fn learn_at<R: Replay>(
     replay: &R,
 ) -> Result<LearntFit, BacktestError<R::Error>> {
     let plan = Plan { train: vec![cut], test: Vec::new(), horizon, knowledge };
-    let backtest = Backtest { policy, plan, method };
-    let Cases { all, .. } = Cases::of(&backtest, replay)?;
-    Ok(LearntFit { horizon, cut, score: backtest.learn(&all)? })
+    let backtest = Backtest { policy, plan, target: Target::Purchases(method) };
+    let cases = backtest.cases(replay)?;
+    Ok(LearntFit { horizon, cut, score: backtest.learn(&cases)? })
 }
 
 /// Why a backtest has no answer.
@@ -173,16 +227,18 @@ pub enum BacktestError<E> {
     /// The policy's RFM part. **What to do:** correct the policy.
     #[error("policy: {0}")]
     Policy(Box<str>),
-    /// Nobody had bought, or nothing was known. **What to do:** begin later; for a log that was imported afterwards ask by
+    /// Nobody had bought, nobody pays, or nothing was known. **What to do:** begin later; for a log that was imported afterwards ask by
     /// when things happened ([`Knowledge::AsOccurred`]).
     #[error(
-        "at the cut {cut} nobody was known to have bought: begin later, or, if the log was imported afterwards, judge by when things happened"
+        "at the cut {cut} nobody was known {of}: begin later, or, if the log was imported afterwards, judge by when things happened"
     )]
     Empty {
         /// Which one.
         cut: Timestamp,
+        /// Whom it is about: `to have bought`, `to pay`.
+        of: &'static str,
     },
-    /// The model of repeat purchase. **What to do:** begin later, so that there is more to go by.
+    /// The model. **What to do:** begin later, so that there is more to go by.
     #[error("at the cut {cut}: {why}")]
     Model {
         /// Which one.

@@ -7,15 +7,17 @@ use serde::Serialize;
 use super::cases::Case;
 use super::judge::ratio;
 use super::plan::Plan;
+use crate::id::CustomerId;
 
 /// The share of training cases that a warning is raised for.
 const WARNED: f64 = 0.2;
 
 /// Warnings at the test cuts: whoever has a score that at the training cuts only a fifth had.
 ///
-/// A silence is a lapse from the day on at which it is as long as the horizon; who has lapsed is warned of no more. A customer is
-/// warned of once in a silence, at its first test cut with such a score. The warning is true if the customer bought nothing
-/// within the horizon after it, and it came so many days before the day of the lapse.
+/// Of purchases a silence is a lapse from the day on at which it is as long as the horizon, of subscriptions a life that ends is
+/// one on that day; who has lapsed is warned of no more. A customer is warned of once in a silence or a life, at its first test
+/// cut with such a score. The warning is true if the customer lapsed within the horizon after it, and it came so many days
+/// before the day of the lapse.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Warnings {
     /// From which probability on there is a warning.
@@ -26,7 +28,7 @@ pub struct Warnings {
     pub false_alarms: usize,
     /// False ones for each true one; none without a true one.
     pub false_for_each_true: Option<f64>,
-    /// Share of the silences that became lapses of which there was a warning in time; none without any.
+    /// Share of the silences and lives that became lapses of which there was a warning in time; none without any.
     pub warned: Option<f64>,
     /// How many days before the lapse true warnings came; none without one.
     pub lead_days: Option<LeadDays>,
@@ -43,12 +45,12 @@ pub struct LeadDays {
     pub upper: i64,
 }
 
-/// One silence of a customer, as the test cuts see it.
+/// One silence or life of a customer, as the test cuts see it.
 #[derive(Default)]
-struct Silence {
+struct Spell {
     lapsed: bool,
-    /// The recency in days and the outcome at the first warning.
-    warned: Option<(u32, bool)>,
+    /// The days to the lapse and the outcome at the first warning.
+    warned: Option<(Option<i64>, bool)>,
 }
 
 impl Warnings {
@@ -61,24 +63,22 @@ impl Warnings {
         // The lowest score that no more than a fifth have; the highest where even that one is more common.
         let from = trained.iter().copied().find(|from| ratio(above(*from), trained.len()) <= WARNED);
         let from = from.or(trained.last().copied()).unwrap_or(1.0);
-        let mut silences: BTreeMap<(crate::id::CustomerId, i32), Silence> = BTreeMap::new();
-        let horizon = plan.horizon.as_days();
-        let in_time = |case: &Case| case.cut >= first && i64::from(case.recency_days) < horizon;
+        let mut spells: BTreeMap<(CustomerId, i32), Spell> = BTreeMap::new();
+        let in_time = |case: &Case| case.cut >= first && case.lead_days.is_none_or(|days| days > 0);
         for (case, p) in both().filter(|(case, _)| in_time(case)) {
-            let silence = silences.entry((case.id, case.last_day)).or_default();
-            silence.lapsed |= case.lapsed;
-            if p >= from && silence.warned.is_none() {
-                silence.warned = Some((case.recency_days, case.lapsed));
+            let spell = spells.entry((case.id, case.since)).or_default();
+            spell.lapsed |= case.lapsed;
+            if p >= from && spell.warned.is_none() {
+                spell.warned = Some((case.lead_days, case.lapsed));
             }
         }
-        let warned: Vec<(u32, bool)> = silences.values().filter_map(|silence| silence.warned).collect();
+        let warned: Vec<(Option<i64>, bool)> = spells.values().filter_map(|spell| spell.warned).collect();
         let true_alarms = warned.iter().filter(|(_, lapsed)| *lapsed).count();
         let false_alarms = warned.len() - true_alarms;
-        let lapses = silences.values().filter(|silence| silence.lapsed).count();
-        let seen = silences.values().filter(|silence| silence.lapsed && silence.warned.is_some()).count();
-        let lead =
-            warned.iter().filter(|(_, lapsed)| *lapsed).map(|(recency, _)| horizon - i64::from(*recency));
-        let mut lead: Vec<i64> = lead.collect();
+        let lapses = spells.values().filter(|spell| spell.lapsed).count();
+        let seen = spells.values().filter(|spell| spell.lapsed && spell.warned.is_some()).count();
+        let mut lead: Vec<i64> =
+            warned.iter().filter(|(_, lapsed)| *lapsed).filter_map(|(days, _)| *days).collect();
         lead.sort_unstable();
         let rank = |quarter: usize| lead.get((lead.len() * quarter).div_ceil(4).saturating_sub(1)).copied();
         Self {

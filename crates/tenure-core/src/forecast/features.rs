@@ -3,7 +3,7 @@
 use crate::projection::churn::ChurnView;
 use crate::projection::purchases::PurchaseView;
 
-/// The names of what every learnt score looks at, in order; signals of the policy follow.
+/// The names of what a learnt score of purchases looks at, in order; signals of the policy follow.
 pub const FEATURES: [&str; 8] = [
     "ln_purchases",
     "ln_recency",
@@ -16,9 +16,9 @@ pub const FEATURES: [&str; 8] = [
 ];
 
 /// The names of all features under a policy with these signals.
-pub(crate) fn names<'a>(signals: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn names<'a>(features: &[&str], signals: impl Iterator<Item = &'a str>) -> Vec<String> {
     let signals = signals.map(|code| format!("signal {code}"));
-    FEATURES.iter().map(|name| (*name).to_owned()).chain(signals).collect()
+    features.iter().map(|name| (*name).to_owned()).chain(signals).collect()
 }
 
 /// What is known of a customer at an instant, as numbers.
@@ -58,6 +58,11 @@ impl Features {
         ])
     }
 
+    /// Numbers in the order of some names.
+    pub(crate) const fn of_numbers(numbers: Vec<f64>) -> Self {
+        Self(numbers)
+    }
+
     /// The same and the points of every signal of a policy.
     #[must_use]
     pub fn and_signals(mut self, rules: Option<&ChurnView>) -> Self {
@@ -69,12 +74,5 @@ impl Features {
     /// The numbers, in the order of their names.
     pub fn values(&self) -> &[f64] {
         &self.0
-    }
-}
-
-#[cfg(test)]
-impl Features {
-    pub(crate) fn of_numbers(numbers: Vec<f64>) -> Self {
-        Self(numbers)
     }
 }

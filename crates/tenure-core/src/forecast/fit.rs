@@ -6,7 +6,7 @@ use tenure_stats::{
     spend_correlation,
 };
 
-use super::{Features, ForecastError, Learnt, LearntView, PurchaseSum, names};
+use super::{FEATURES, Features, ForecastError, Learnt, LearntView, PurchaseSum, names};
 use crate::money::Currency;
 use crate::projection::churn::ChurnView;
 use crate::projection::purchases::{PurchaseView, TimeUnit};
@@ -411,7 +411,8 @@ impl PurchaseFit {
         rules: Option<&ChurnView>,
     ) -> Result<Option<LearntView>, ForecastError> {
         let Some(LearntFit { horizon, score, .. }) = &self.learnt else { return Ok(None) };
-        let asked = names(rules.into_iter().flat_map(|rules| &rules.signals).map(|signal| &*signal.code));
+        let asked =
+            names(&FEATURES, rules.into_iter().flat_map(|rules| &rules.signals).map(|signal| &*signal.code));
         if !score.features.iter().map(|feature| &feature.name).eq(&asked) {
             return Err(ForecastError::Features);
         }

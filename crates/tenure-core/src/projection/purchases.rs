@@ -247,8 +247,7 @@ impl PurchaseView {
 
     /// Minor units in units of the currency.
     fn major(&self, minor: i128) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "an amount as a model reads it")]
-        self.currency().map_or(0.0, |currency| minor as f64 / f64::from(10_u32.pow(currency.decimals())))
+        self.currency().map_or(0.0, |currency| currency.units(minor))
     }
 }
 

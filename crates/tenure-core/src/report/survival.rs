@@ -3,27 +3,20 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tenure_stats::{DiscreteHazard, KaplanMeier, Lifetime, Spell, StatsError};
+use tenure_stats::{KaplanMeier, Lifetime};
 
 use super::{Report, Shown};
+use crate::forecast::{Hazard, Life, MONTH};
 use crate::id::CustomerId;
 use crate::projection::recurring::RecurringView;
 use crate::time::{Duration, Timestamp};
-
-/// A month of a life: a twelfth of 365 days, in microseconds.
-const MONTH: i64 = 365 * 86_400_000_000 / 12;
-
-/// How strongly the weights of the hazard are held to 0, for features of spread 1.
-const L2: f64 = 1.0;
 
 /// The lives of paying customers: from the instant at which something is due a month until nothing is any more.
 ///
 /// A contract says when it ends, so unlike in a shop it can be seen who has left. All subscriptions of a customer count
 /// together, those for nothing do not; who pays again has another life. A life that goes on is used as far as it went.
 ///
-/// The curve is that of Kaplan and Meier. Who is likely to leave is told by a discrete hazard: the probability to leave in
-/// a month of life, by the logarithm of the month and by whether the customer has come back, from all months that were
-/// lived to their end. It is smooth: that yearly contracts end after twelve months shows in the curve and not in it.
+/// The curve is that of Kaplan and Meier; who is likely to leave is told by a [`Hazard`].
 ///
 /// # Laws
 /// As every [`Report`]. Survival never rises from month to month and lies in `0.0..=1.0`.
@@ -53,7 +46,7 @@ const L2: f64 = 1.0;
 pub struct SurvivalReport {
     /// The instant of the views.
     pub as_of: Timestamp,
-    /// How far ahead it is asked who leaves; whole months, a begun one counts.
+    /// How far ahead it is asked who leaves.
     pub horizon: Duration,
     /// How many customers are named.
     pub most: usize,
@@ -65,28 +58,6 @@ pub struct SurvivalSum {
     lives: BTreeMap<Life, u64>,
     /// By the name shown.
     going_on: BTreeMap<(String, CustomerId), Life>,
-}
-
-/// One life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Life {
-    /// How long it is, in microseconds.
-    micros: i64,
-    ended: bool,
-    /// Whether it is not the first one of its customer.
-    again: bool,
-}
-
-impl Life {
-    /// Months that were lived to their end; the one in which a life ended counts.
-    fn months(self) -> u32 {
-        let whole = if self.ended { (self.micros - 1).div_euclid(MONTH) + 1 } else { self.micros / MONTH };
-        u32::try_from(whole.max(i64::from(self.ended))).unwrap_or(u32::MAX).min(Spell::MOST_PERIODS)
-    }
-
-    fn features(self) -> Vec<f64> {
-        vec![f64::from(u8::from(self.again))]
-    }
 }
 
 /// How long subscriptions last.
@@ -125,17 +96,6 @@ pub struct SurvivalRow {
     pub interval: Option<(f64, f64)>,
 }
 
-/// Log-odds to leave in a month: `intercept + ln_month · ln(month) + again` for who has come back.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Hazard {
-    /// Of the first month.
-    pub intercept: f64,
-    /// For the logarithm of the month: below 0 where the danger passes.
-    pub ln_month: f64,
-    /// For who has come back.
-    pub again: f64,
-}
-
 /// A customer who pays, and how likely that ends.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ending {
@@ -150,59 +110,18 @@ pub struct Ending {
 }
 
 impl SurvivalReport {
-    fn lives(&self, view: &RecurringView) -> Vec<Life> {
-        let mut lives = Vec::new();
-        let mut began: Option<Timestamp> = None;
-        let life = |began: Timestamp, until: Timestamp, ended, before: &[Life]| Life {
-            micros: until.since(began).as_micros(),
-            ended,
-            again: !before.is_empty(),
+    fn endings(&self, sum: &SurvivalSum, hazard: &Hazard) -> Vec<Ending> {
+        let ending = |((customer, _), life): (&(String, CustomerId), &Life)| Ending {
+            customer: customer.clone(),
+            since: self.as_of.checked_sub(life.lasts).unwrap_or(Timestamp::MIN),
+            months: life.months(),
+            p_end: hazard.p_end(*life, self.horizon),
         };
-        for step in &view.steps {
-            match began {
-                None if step.minor > 0 => began = Some(step.at),
-                Some(since) if step.minor <= 0 => {
-                    lives.push(life(since, step.at, true, &lives));
-                    began = None;
-                }
-                _ => {}
-            }
-        }
-        lives.extend(began.map(|since| life(since, self.as_of, false, &lives)));
-        lives
-    }
-
-    /// Whole months of the horizon.
-    fn months_ahead(&self) -> u32 {
-        u32::try_from((self.horizon.as_micros() - 1).div_euclid(MONTH) + 1).unwrap_or(u32::MAX)
-    }
-
-    /// Probability that a life ends within the horizon.
-    fn p_end(&self, model: &DiscreteHazard, life: Life) -> Result<f64, StatsError> {
-        let (done, features) = (life.months(), life.features());
-        let mut stays = 1.0;
-        for month in 1..=self.months_ahead().min(Spell::MOST_PERIODS) {
-            let month = done.saturating_add(month).min(Spell::MOST_PERIODS);
-            stays *= 1.0 - model.hazard(month, &features)?;
-        }
-        Ok(1.0 - stays)
-    }
-
-    fn endings(&self, sum: &SurvivalSum, model: &DiscreteHazard) -> Result<Vec<Ending>, StatsError> {
-        let mut endings = Vec::new();
-        for ((customer, _), life) in &sum.going_on {
-            let began = self.as_of.as_micros() - life.micros;
-            endings.push(Ending {
-                customer: customer.clone(),
-                since: Timestamp::from_micros(began).unwrap_or(Timestamp::MIN),
-                months: life.months(),
-                p_end: self.p_end(model, *life)?,
-            });
-        }
+        let mut endings: Vec<Ending> = sum.going_on.iter().map(ending).collect();
         // Stable: those of equal probability stay in the order of their names.
         endings.sort_by(|one, other| other.p_end.total_cmp(&one.p_end));
         endings.truncate(self.most);
-        Ok(endings)
+        endings
     }
 }
 
@@ -212,7 +131,7 @@ impl Report for SurvivalReport {
     type Answer = SurvivalAnswer;
 
     fn add(&self, sum: &mut SurvivalSum, customer: Shown<'_>, view: &RecurringView) {
-        for life in self.lives(view) {
+        for life in Life::all(view, self.as_of) {
             *sum.lives.entry(life).or_default() += 1;
             if !life.ended {
                 sum.going_on.insert((customer.name.to_owned(), customer.id), life);
@@ -230,22 +149,17 @@ impl Report for SurvivalReport {
     fn finish(&self, sum: SurvivalSum) -> SurvivalAnswer {
         let each = || sum.lives.iter().flat_map(|(life, many)| (0..*many).map(|_| *life));
         let mut notes = Vec::new();
-        let lifetimes: Vec<Lifetime> =
-            each().map(|life| Lifetime { duration: days(life.micros), ended: life.ended }).collect();
-        let curve = KaplanMeier::fit(&lifetimes, 0.95).ok();
-        let spells: Vec<Spell> = each()
-            .filter(|life| life.months() > 0)
-            .map(|life| Spell { periods: life.months(), ended: life.ended, features: life.features() })
+        let lifetimes: Vec<Lifetime> = each()
+            .map(|life| Lifetime { duration: days(life.lasts.as_micros()), ended: life.ended })
             .collect();
-        let learnt =
-            DiscreteHazard::fit(&spells, L2).and_then(|model| Ok((self.endings(&sum, &model)?, model)));
-        let (customers, hazard) = match learnt {
-            Ok((customers, model)) => (customers, told(&model)),
+        let curve = KaplanMeier::fit(&lifetimes, 0.95).ok();
+        let hazard = match Hazard::of(&sum.lives) {
+            Ok(hazard) => Some(hazard),
             Err(why) => {
                 if !sum.lives.is_empty() {
                     notes.push(format!("no hazard: {why}"));
                 }
-                (Vec::new(), None)
+                None
             }
         };
         SurvivalAnswer {
@@ -255,16 +169,9 @@ impl Report for SurvivalReport {
             curve: curve.map(|curve| rows(&curve, &sum)).unwrap_or_default(),
             hazard,
             paying: sum.going_on.len() as u64,
-            customers,
+            customers: hazard.map(|hazard| self.endings(&sum, &hazard)).unwrap_or_default(),
             notes,
         }
-    }
-}
-
-fn told(model: &DiscreteHazard) -> Option<Hazard> {
-    match *model.logistic.weights.as_slice() {
-        [ln_month, again] => Some(Hazard { intercept: model.logistic.intercept, ln_month, again }),
-        _ => None,
     }
 }
 
@@ -275,7 +182,7 @@ fn days(micros: i64) -> f64 {
 
 /// The curve at the end of each month of life, as far as anybody has lived.
 fn rows(curve: &KaplanMeier, sum: &SurvivalSum) -> Vec<SurvivalRow> {
-    let longest = sum.lives.keys().map(|life| life.micros).max().unwrap_or(0);
+    let longest = sum.lives.keys().map(|life| life.lasts.as_micros()).max().unwrap_or(0);
     let months = u32::try_from((longest - 1).max(0).div_euclid(MONTH) + 1).unwrap_or(u32::MAX);
     let count = |holds: &dyn Fn(&Life) -> bool| {
         sum.lives.iter().filter(|(life, _)| holds(life)).map(|(_, many)| many).sum::<u64>()
@@ -287,8 +194,8 @@ fn rows(curve: &KaplanMeier, sum: &SurvivalSum) -> Vec<SurvivalRow> {
             let step = passed.checked_sub(1).and_then(|index| curve.steps().get(index));
             SurvivalRow {
                 month,
-                at_risk: count(&|life| life.micros > begins || begins == 0),
-                ended: count(&|life| life.ended && life.micros > begins && life.micros <= ends),
+                at_risk: count(&|life| life.lasts.as_micros() > begins || begins == 0),
+                ended: count(&|life| life.ended && (begins + 1..=ends).contains(&life.lasts.as_micros())),
                 survival: step.map_or(1.0, |step| step.survival),
                 interval: step.and_then(|step| step.interval),
             }
@@ -365,9 +272,12 @@ mod tests {
         assert_eq!(names, ["c26", "c27", "c28", "c29", "c30"]);
         assert_eq!((answer.customers[0].months, answer.customers[1].months), (0, 1));
         assert!(answer.customers.is_sorted_by(|one, other| one.p_end >= other.p_end));
-        // Two months ahead, from the third on: what the hazard says, by hand.
-        let odds = |month: f64| 1.0 / (1.0 + (-(hazard.intercept + hazard.ln_month * month.ln())).exp());
-        let by_hand = 1.0 - (1.0 - odds(3.0)) * (1.0 - odds(4.0));
+        // 60 days ahead of day 90: what is left of the third month, the fourth, and a part of the fifth, by hand.
+        let stays =
+            |month: f64| 1.0 - 1.0 / (1.0 + (-(hazard.intercept + hazard.ln_month * month.ln())).exp());
+        let month = 365.0 / 12.0;
+        let (rest, part) = (3.0 - 90.0 / month, 150.0 / month - 4.0);
+        let by_hand = 1.0 - stays(3.0).powf(rest) * stays(4.0) * stays(5.0).powf(part);
         let third = &answer.customers[2];
         assert!(third.months == 2 && (third.p_end - by_hand).abs() < 1e-12, "{third:?} {by_hand}");
     }

@@ -1,10 +1,12 @@
 //! Discrete-time hazard: the probability to leave in a period, of one who was here at its beginning.
 
-use crate::error::{StatsError, not_negative};
-use crate::logistic::{Example, Logistic};
+use std::collections::BTreeMap;
+
+use crate::error::StatsError;
+use crate::logistic::{Logistic, Trials};
 use crate::special::ln;
 
-/// One customer's stay in whole periods.
+/// A stay in whole periods, of one customer or of many alike.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spell {
     /// Periods that were begun; 1 to 10,000.
@@ -13,6 +15,8 @@ pub struct Spell {
     pub ended: bool,
     /// Numbers, the same ones in the same order for everybody.
     pub features: Vec<f64>,
+    /// How many customers it is that of.
+    pub customers: u64,
 }
 
 impl Spell {
@@ -31,7 +35,7 @@ impl Spell {
 /// # Example
 /// ```
 /// use tenure_stats::{DiscreteHazard, Spell};
-/// let spell = |periods, ended, discount| Spell { periods, ended, features: vec![discount] };
+/// let spell = |periods, ended, discount| Spell { periods, ended, features: vec![discount], customers: 1 };
 /// let spells = [spell(1, true, 1.0), spell(2, true, 1.0), spell(1, true, 0.0), spell(6, false, 0.0), spell(5, true, 0.0), spell(6, false, 1.0)];
 /// let model = DiscreteHazard::fit(&spells, 1.0)?;
 /// assert!(model.hazard(1, &[1.0])? > model.hazard(1, &[0.0])?);
@@ -46,20 +50,35 @@ pub struct DiscreteHazard {
 }
 
 impl DiscreteHazard {
-    /// The best weights under a penalty, as [`Logistic::fit`] has it.
+    /// The best weights under a penalty, as [`Logistic::fit`] has it. Its cost is that of the distinct features and periods.
     ///
     /// # Errors
-    /// As [`Logistic::fit`]; [`StatsError::Domain`] for no periods or more than 10,000.
+    /// As [`Logistic::fit_trials`]; [`StatsError::Domain`] for no periods or more than 10,000.
     pub fn fit(spells: &[Spell], l2: f64) -> Result<Self, StatsError> {
-        let l2 = not_negative("l2", l2)?;
-        let mut examples = Vec::new();
+        // Of each set of features, how many stays ended, or were lost from sight, after so many periods.
+        let mut alike: BTreeMap<Vec<u64>, Alike<'_>> = BTreeMap::new();
         for spell in spells {
-            for period in 1..=in_range(spell.periods)? {
-                let positive = spell.ended && period == spell.periods;
-                examples.push(Example { features: with_period(period, &spell.features), positive });
+            let bits = spell.features.iter().map(|feature| feature.to_bits()).collect();
+            let stays = alike
+                .entry(bits)
+                .or_insert_with(|| Alike { features: &spell.features, lasts: BTreeMap::new() });
+            let last = stays.lasts.entry(in_range(spell.periods)?).or_default();
+            last.customers = last.customers.saturating_add(spell.customers);
+            if spell.ended {
+                last.ended = last.ended.saturating_add(spell.customers);
             }
         }
-        Logistic::fit(&examples, l2).map(|logistic| Self { logistic })
+        let mut trials = Vec::new();
+        for Alike { features, lasts } in alike.into_values() {
+            let mut here = lasts.values().fold(0_u64, |sum, last| sum.saturating_add(last.customers));
+            for period in 1..=lasts.keys().last().copied().unwrap_or(0) {
+                let last = lasts.get(&period).copied().unwrap_or_default();
+                let features = with_period(period, features);
+                trials.push(Trials { features, cases: here, positive: last.ended });
+                here = here.saturating_sub(last.customers);
+            }
+        }
+        Logistic::fit_trials(&trials, l2).map(|logistic| Self { logistic })
     }
 
     /// Probability to leave in a period, the first being 1, of a customer who was here at its beginning.
@@ -83,6 +102,19 @@ impl DiscreteHazard {
     }
 }
 
+/// Stays with the same features, by their last period.
+struct Alike<'s> {
+    features: &'s [f64],
+    lasts: BTreeMap<u32, Last>,
+}
+
+/// Those whose last period it was.
+#[derive(Clone, Copy, Default)]
+struct Last {
+    customers: u64,
+    ended: u64,
+}
+
 fn in_range(periods: u32) -> Result<u32, StatsError> {
     if (1..=Spell::MOST_PERIODS).contains(&periods) {
         return Ok(periods);
@@ -92,4 +124,43 @@ fn in_range(periods: u32) -> Result<u32, StatsError> {
 
 fn with_period(period: u32, features: &[f64]) -> Vec<f64> {
     core::iter::once(ln(f64::from(period))).chain(features.iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logistic::Example;
+
+    #[test]
+    fn stays_that_are_alike_are_learnt_from_as_one_by_one() {
+        let spell =
+            |periods, ended, feature, customers| Spell { periods, ended, features: vec![feature], customers };
+        let spells = [
+            spell(1, true, 0.0, 7),
+            spell(3, true, 0.0, 2),
+            spell(9, false, 0.0, 11),
+            spell(2, true, 1.0, 1),
+            spell(5, false, 1.0, 3),
+            spell(4, true, 0.0, 0),
+        ];
+        let mut examples = Vec::new();
+        for spell in &spells {
+            for period in (0..spell.customers).flat_map(|_| 1..=spell.periods) {
+                let positive = spell.ended && period == spell.periods;
+                examples.push(Example { features: with_period(period, &spell.features), positive });
+            }
+        }
+        let (together, apart) =
+            (DiscreteHazard::fit(&spells, 1.0).unwrap().logistic, Logistic::fit(&examples, 1.0).unwrap());
+        let pairs = together
+            .weights
+            .iter()
+            .zip(&apart.weights)
+            .chain([(&together.log_likelihood, &apart.log_likelihood)]);
+        for (one, other) in pairs.chain([(&together.intercept, &apart.intercept)]) {
+            assert!((one - other).abs() < 1e-9, "{together:?} {apart:?}");
+        }
+        // Nobody's stay has nothing to say.
+        assert_eq!(DiscreteHazard::fit(&spells[..5], 1.0).unwrap().logistic.weights, together.weights);
+    }
 }

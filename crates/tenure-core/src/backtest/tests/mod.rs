@@ -1,4 +1,6 @@
-use super::cases::Cases;
+mod subscriptions;
+
+use super::cases::{Case, Cases};
 use super::*;
 use crate::log::{Append, Log};
 use crate::{Customer, CustomerEvent, Duration, Event, EventId, Money};
@@ -79,13 +81,13 @@ fn plan() -> Plan {
 }
 
 fn backtest(policy: &Policy) -> Backtest<'_> {
-    Backtest { policy, plan: plan(), method: Method::BgNbd }
+    Backtest { policy, plan: plan(), target: Target::Purchases(Method::BgNbd) }
 }
 
 /// What was said at the cuts, without what came.
 fn said(log: &Log) -> Vec<Case> {
     let policy = Policy::default();
-    let cases = Cases::of(&backtest(&policy), log).unwrap().all;
+    let cases = backtest(&policy).cases(log).unwrap().all;
     cases.into_iter().map(|case| Case { lapsed: false, ..case }).collect()
 }
 
@@ -127,7 +129,7 @@ fn a_fact_that_was_recorded_late_and_a_merge_and_a_void_change_no_score_before_t
     // By when things happened they were known at once.
     let policy = Policy::default();
     let as_occurred = Plan { knowledge: Knowledge::AsOccurred, ..plan() };
-    let cases = Cases::of(&Backtest { plan: as_occurred, ..backtest(&policy) }, &later).unwrap().all;
+    let cases = Backtest { plan: as_occurred, ..backtest(&policy) }.cases(&later).unwrap().all;
     let first = |cases: &[Case]| cases.iter().filter(|case| case.cut == 0).count();
     assert_eq!(first(&cases) + 1, first(&before), "two are one");
 }
@@ -136,14 +138,13 @@ fn a_fact_that_was_recorded_late_and_a_merge_and_a_void_change_no_score_before_t
 fn shuffled_labels_teach_nothing() {
     let policy = Policy::default();
     let log = log(population(400));
-    let Cases { all, model } = Cases::of(&backtest(&policy), &log).unwrap();
-    let auc = |cases: &[Case]| {
-        let answer: Result<_, BacktestError<core::convert::Infallible>> =
-            backtest(&policy).judge(cases, model.clone());
+    let all = backtest(&policy).cases(&log).unwrap();
+    let auc = |cases: &Cases| {
+        let answer: Result<_, BacktestError<core::convert::Infallible>> = backtest(&policy).judge(cases);
         let answer = answer.unwrap();
         // Of two training cuts the first teaches; the second calibrates, and nothing that is judged is learnt from.
         let taught = answer.learnt.as_ref().unwrap();
-        assert_eq!(taught.cases, cases.iter().filter(|case| case.cut == 0).count());
+        assert_eq!(taught.cases, cases.all.iter().filter(|case| case.cut == 0).count());
         assert!(taught.calibration.is_some());
         let learnt = answer.scores.iter().find(|judged| judged.score == "learnt").unwrap();
         (learnt.pooled.auc.unwrap(), learnt.pooled.cases)
@@ -152,10 +153,10 @@ fn shuffled_labels_teach_nothing() {
     assert!(honest > 0.75, "{honest}");
     let mut shuffled = all.clone();
     let mut random = Random(11);
-    for place in (1..shuffled.len()).rev() {
+    for place in (1..shuffled.all.len()).rev() {
         let other = usize::try_from(random.below(place as u64 + 1)).unwrap();
-        let (one, two) = (shuffled[place].lapsed, shuffled[other].lapsed);
-        (shuffled[place].lapsed, shuffled[other].lapsed) = (two, one);
+        let (one, two) = (shuffled.all[place].lapsed, shuffled.all[other].lapsed);
+        (shuffled.all[place].lapsed, shuffled.all[other].lapsed) = (two, one);
     }
     let (found, _) = auc(&shuffled);
     // Four standard errors of an AUC of noise: √(1 / 12 · (1/n₁ + 1/n₂)), with at least a fifth of either kind.
@@ -174,7 +175,7 @@ fn a_label_is_what_comes_after_the_cut_and_within_the_horizon() {
         facts.extend([order(n, day(1_001), 1), order(n, at, 1)]);
     }
     let policy = Policy::default();
-    let cases = Cases::of(&backtest(&policy), &log(facts)).unwrap().all;
+    let cases = backtest(&policy).cases(&log(facts)).unwrap().all;
     let lapsed = |n: u64| {
         let name = customer(n).to_string();
         cases.iter().find(|case| case.customer == name && case.cut == 2).map(|case| case.lapsed)
@@ -238,22 +239,22 @@ fn a_cut_before_anybody_bought_is_named() {
     let early = Plan { train: vec![end_of(900), end_of(1_090)], ..plan() };
     let error =
         Backtest { plan: early, ..backtest(&policy) }.run(&log(population(60)), end_of(1_360)).unwrap_err();
-    assert_eq!(error, BacktestError::Empty { cut: end_of(900) });
+    assert_eq!(error, BacktestError::Empty { cut: end_of(900), of: "to have bought" });
 }
 
 #[test]
 fn a_warning_is_told_once_a_silence_and_judged_by_what_came() {
-    let case = |n: u64, cut: usize, recency_days: u32, last_day: i32, lapsed: bool| Case {
+    let case = |n: u64, cut: usize, recency_days: i64, since: i32, lapsed: bool| Case {
         id: customer(n).id(),
         customer: customer(n).to_string(),
         cut,
         features: crate::forecast::Features::of_numbers(vec![]),
-        p0: 0.0,
-        recency_days,
-        last_day,
-        rfm_sum: 0,
-        rules: None,
+        p: 0.0,
+        baselines: [0.0; 2],
         value_minor: 0,
+        rules: None,
+        since,
+        lead_days: Some(60 - recency_days),
         lapsed,
     };
     let training = [0.1, 0.2, 0.3, 0.4, 0.9];
