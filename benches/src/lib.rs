@@ -59,6 +59,18 @@ pub struct Fact {
     pub minor: i64,
 }
 
+impl Fact {
+    /// Where the customer comes from: one channel for each.
+    pub fn channel(&self) -> &'static str {
+        match self.customer % 4 {
+            0 => "web",
+            1 => "app",
+            2 => "store",
+            _ => "partner",
+        }
+    }
+}
+
 /// `per_customer` facts of each of `customers` customers, customer by customer, each in the order of time, on average
 /// three weeks apart.
 pub fn facts(customers: u64, per_customer: u64) -> Vec<Fact> {
@@ -131,7 +143,7 @@ pub fn block(facts: &[Fact]) -> FactBlock {
             subject: Some("o-1234567"),
             amount,
             number: None,
-            channel: Some("web"),
+            channel: Some(fact.channel()),
             actor: None,
             data: "",
         };
@@ -168,7 +180,10 @@ pub fn events(facts: &[Fact]) -> Vec<Event> {
             },
             _ => CustomerEvent::SessionStarted {},
         };
-        Event::new(fact.id, key(fact.customer).into(), fact.occurred_at, typed).ok()?.with_channel("web").ok()
+        Event::new(fact.id, key(fact.customer).into(), fact.occurred_at, typed)
+            .ok()?
+            .with_channel(fact.channel())
+            .ok()
     };
     facts.iter().filter_map(event).collect()
 }

@@ -73,9 +73,13 @@ fn the_ends_of_subscriptions_are_judged_on_the_past() {
     let end = survival["as_of"].as_str().unwrap()[..10].parse::<chrono::NaiveDate>().unwrap();
     let before = |days| end.checked_sub_days(chrono::Days::new(days)).unwrap();
     let cuts = format!("--train {} --test {},{} --horizon 60d", before(250), before(150), before(100));
-    let line = format!("backtest --store s.db --policy saas --of subscriptions --knowledge as_occurred {cuts}");
+    let line =
+        format!("backtest --store s.db --policy saas --of subscriptions --knowledge as_occurred {cuts}");
     let answer = place.json(&line);
-    assert_eq!((&answer["query"]["of"], &answer["query"]["model"]), (&"subscriptions".into(), &"hazard".into()));
+    assert_eq!(
+        (&answer["query"]["of"], &answer["query"]["model"]),
+        (&"subscriptions".into(), &"hazard".into())
+    );
     let scores = answer["answer"]["scores"].as_array().unwrap();
     let names: Vec<&str> = scores.iter().map(|judged| judged["score"].as_str().unwrap()).collect();
     assert!(["p_end", "rules", "recency", "age"].iter().all(|name| names.contains(name)), "{names:?}");
@@ -90,7 +94,8 @@ fn the_ends_of_subscriptions_are_judged_on_the_past() {
     let ran = place.run(format!("{line} --model nbd").split(' '));
     assert!(ran.code == Some(2) && ran.err.contains("--model nbd is a model of repeat purchase"), "{ran:?}");
     let shop = Place::with_cdnow();
-    let args = "backtest --store cdnow.db --of subscriptions --train 1997-06-30 --test 1997-12-31 --horizon 90d";
+    let args =
+        "backtest --store cdnow.db --of subscriptions --train 1997-06-30 --test 1997-12-31 --horizon 90d";
     let ran = shop.run(args.split(' '));
     assert!(ran.code == Some(2) && ran.err.contains("nobody was known to pay"), "{ran:?}");
 }
