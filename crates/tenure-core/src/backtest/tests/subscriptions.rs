@@ -120,7 +120,8 @@ fn who_falls_silent_is_found_and_the_warning_comes_before_the_end() {
         let judged = answer.scores.iter().find(|judged| judged.score == name).unwrap();
         judged.pooled.auc.unwrap()
     };
-    assert!(auc("learnt") > 0.65 && auc("p_end") > 0.5, "{} {}", auc("learnt"), auc("p_end"));
+    // Silence says it, and age alone does not.
+    assert!(auc("learnt") > 0.65 && auc("learnt") > auc("age"), "{} {}", auc("learnt"), auc("age"));
     let Model::Subscriptions(hazard) = answer.model else { panic!("{:?}", answer.model) };
     assert!(hazard.ln_month.abs() > 0.0, "{hazard:?}");
     let learnt = answer.learnt.unwrap();
