@@ -14,6 +14,7 @@ mod subscriptions;
 mod tests;
 mod warning;
 
+use serde::Serialize;
 use tenure_stats::StatsError;
 
 pub use cases::Replay;
@@ -31,7 +32,6 @@ use crate::policy::Policy;
 use crate::projection::purchases::Purchases;
 use crate::projection::recurring::Recurring;
 use crate::time::{Duration, Timestamp};
-use serde::Serialize;
 
 /// A backtest made ready: a policy, a plan, and what is foretold.
 ///

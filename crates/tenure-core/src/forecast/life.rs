@@ -153,3 +153,40 @@ impl Hazard {
         log_odds.max(0.0) + libm::log1p(libm::exp(-log_odds.abs()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::projection::recurring::Step;
+
+    fn day(day: i64) -> Timestamp {
+        Timestamp::from_micros(day * 86_400_000_000).unwrap()
+    }
+
+    #[test]
+    fn what_happens_later_is_not_seen_yet() {
+        let steps = [(10, 900), (40, 0), (60, 500), (90, 0)];
+        let steps = steps.map(|(at, minor)| Step { at: day(at), minor }).to_vec();
+        let view = RecurringView { steps, ..RecurringView::default() };
+        let life = |days, ended, again| Life { lasts: Duration::days(days), ended, again };
+        assert_eq!(Life::all(&view, day(9)), []);
+        assert_eq!(Life::all(&view, day(39)), [life(29, false, false)]);
+        assert_eq!(Life::all(&view, day(59)), [life(30, true, false)]);
+        assert_eq!(Life::all(&view, day(80)), [life(30, true, false), life(20, false, true)]);
+    }
+
+    #[test]
+    fn who_has_come_back_is_told_apart() {
+        let life = |days, ended, again| Life { lasts: Duration::days(days), ended, again };
+        let lives = [
+            (life(50, true, false), 5),
+            (life(400, false, false), 20),
+            (life(50, true, true), 20),
+            (life(400, false, true), 5),
+        ];
+        let hazard = Hazard::of(&BTreeMap::from(lives)).unwrap();
+        let p_end = |again| hazard.p_end(life(30, false, again), Duration::days(90));
+        assert!(hazard.again > 0.5 && p_end(true) > 1.5 * p_end(false), "{hazard:?}");
+        assert!(hazard.p_end(life(30, false, true), Duration::ZERO).abs() < f64::EPSILON);
+    }
+}

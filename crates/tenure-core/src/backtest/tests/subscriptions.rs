@@ -137,3 +137,38 @@ fn nobody_pays_is_said_with_the_cut() {
     let error = of_subscriptions(&policy).run(&log(population(60)), end_of(1_360)).unwrap_err();
     assert_eq!(error, BacktestError::Empty { cut: end_of(1_060), of: "to pay" });
 }
+
+#[test]
+fn a_smaller_amount_is_seen_and_what_we_do_is_no_activity() {
+    let mut facts = payers(60);
+    let changed = |n: u64, at: Timestamp, minor: i64| {
+        let fact = CustomerEvent::SubscriptionChanged {
+            subscription: Some("s".into()),
+            recurring: Some(Money::from_minor(minor, "USD".parse().unwrap())),
+            period: Some(Period::Month),
+        };
+        Event::new(EventId::from_foreign("billing", &format!("change {n} {at}")), customer(n), at, fact)
+    };
+    for (n, minor) in [(900, 800), (901, 1_000)] {
+        facts.extend([
+            started(n, day(1_001), 900),
+            session(n, day(1_141)),
+            changed(n, day(1_100), minor).unwrap(),
+        ]);
+        let sent = CustomerEvent::MessageSent { campaign: None };
+        let id = EventId::from_foreign("crm", &n.to_string());
+        facts.push(Event::new(id, customer(n), day(1_149), sent).unwrap());
+    }
+    let policy = Policy::default();
+    let cases = of_subscriptions(&policy).cases(&log(facts)).unwrap();
+    let feature = |n: u64, name: &str| {
+        let shown = customer(n).to_string();
+        let case = cases.all.iter().find(|case| case.customer == shown && case.cut == 2).unwrap();
+        case.features.values()[cases.features.iter().position(|feature| *feature == name).unwrap()]
+    };
+    assert_eq!([900, 901].map(|n| feature(n, "shrunk")), [1.0, 0.0]);
+    // From the session on day 1141 to the end of day 1150.
+    for n in [900, 901] {
+        assert!((feature(n, "ln_silence") - 11.0_f64.ln()).abs() < 1e-9, "{}", feature(n, "ln_silence"));
+    }
+}
