@@ -96,7 +96,7 @@ async fn append_within(
     let mut writes = Writes::default();
     let appended = writes.add(&mut known, append, encoded, options.clock.now())?;
     if !writes.is_empty() {
-        session.write(&known, &writes, false).await.map_err(|error| match error {
+        session.write(&mut known, &writes, false).await.map_err(|error| match error {
             WriteError::Nothing(error) | WriteError::Unknown(error) => name.error(error),
         })?;
     }

@@ -55,13 +55,15 @@ impl Connector {
         self.connect.connect(&self.config).await.map(|(client, _)| client)
     }
 
-    /// A connection for writing, which gives up waiting for a lock after the time-out.
+    /// A connection for writing, which gives up waiting for a lock after the time-out, and whose plans stay good for tables
+    /// that were small when they were made.
     pub(crate) async fn writer(&self, name: &Name, options: &Options) -> Result<Client, StoreError> {
         let client = self.connect().await.map_err(|error| name.connecting(error))?;
         let timeout = options.lock_timeout_ms();
         client
             .batch_execute(&format!(
-                "SET lock_timeout = {timeout}; SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}'"
+                "SET lock_timeout = {timeout}; SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}';
+                 SET enable_seqscan = off; SET enable_sort = off"
             ))
             .await
             .of(name)?;

@@ -14,10 +14,12 @@ use tenure_store::StoreError;
 use tenure_store::seal::{Destroyed, Key, KeyId, Keys, Mark};
 use tokio::runtime::Handle;
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 use crate::error::InStore;
 use crate::raw::Inner;
 use crate::read::Reader;
+use crate::sql::each;
 use crate::value::Id;
 
 #[derive(Clone, Debug)]
@@ -68,10 +70,8 @@ fn bytes<const N: usize>(inner: &Inner, row: &Row, column: usize) -> Result<[u8;
 
 async fn newest(reader: &Reader, customers: &[Id]) -> Result<HashMap<[u8; 16], (KeyId, Key)>, StoreError> {
     let Inner { name, options, log, .. } = &*reader.inner;
-    let find = format!(
-        "SELECT id, secret, customer FROM {}.key WHERE log = $1 AND customer = ANY($2) AND secret IS NOT NULL",
-        options.schema
-    );
+    let key = format!("{}.key", options.schema);
+    let find = each("id, secret, customer", &key, "customer", &Type::UUID, "secret IS NOT NULL");
     let find = reader.client.prepare_cached(&find).await.of(name)?;
     let rows = reader.client.query(&find, &[log, &customers]).await.of(name)?;
     let key = |row: &Row| {
@@ -122,8 +122,8 @@ impl Keys for KeyTable {
         let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.0.to_vec()).collect();
         self.with(move |reader| async move {
             let Inner { name, options, log, .. } = &*reader.inner;
-            let find =
-                format!("SELECT id, secret FROM {}.key WHERE log = $1 AND id = ANY($2)", options.schema);
+            let key = format!("{}.key", options.schema);
+            let find = each("id, secret", &key, "id", &Type::BYTEA, "true");
             let find = reader.client.prepare_cached(&find).await.of(name)?;
             let rows = reader.client.query(&find, &[log, &ids]).await.of(name)?;
             let mut keys = HashMap::with_capacity(rows.len());

@@ -1,6 +1,9 @@
 //! Every statement that is run on an open log, with the name of its schema filled in.
 
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Statement};
+
+use crate::transaction::TYPES;
 
 /// What is read of a fact, in the order of [`Column`](tenure_store::row::Column).
 const COLUMNS: &str = "position, version, previous, id, customer, customer_key, occurred_at, recorded_at, kind, \
@@ -27,6 +30,28 @@ const DISAGREEMENT: &str = "
             THEN 'the streams do not hold all of them'
     END";
 
+/// A statement that looks up rows of the log `$1` by the keys of the array `$2`, whatever the planner believes of the table.
+///
+/// What it believes of one that grows is old, and while a log seems to be small, to look through all of it seems to be as
+/// good as to look up. What is first behind a pair of log and key is found in one index alone.
+pub(crate) fn each(what: &str, table: &str, key: &str, of: &Type, only: &str) -> String {
+    format!(
+        "SELECT {what} FROM unnest($2::{of}[]) AS wanted (one) CROSS JOIN LATERAL (
+             SELECT * FROM {table} WHERE (log, {key}) >= ($1, wanted.one) AND {only} ORDER BY log, {key} LIMIT 1
+         ) AS found
+         WHERE log = $1 AND {key} = wanted.one"
+    )
+}
+
+/// A row for each place of arrays of these types, the first of which is `$first`, behind the log. `unnest` makes a table of
+/// each array first, and for a single row that takes longer than to insert it.
+fn rows(first: usize, types: &[Type]) -> String {
+    let arrays = || (first..).zip(types).map(|(number, of)| format!("${number}::{of}[]"));
+    let columns: Vec<String> = arrays().map(|array| format!("({array})[place]")).collect();
+    let places = arrays().next().unwrap_or_default();
+    format!("SELECT $1::int4, {} FROM generate_series(1, cardinality({places})) AS place", columns.join(", "))
+}
+
 /// The statements that read.
 #[derive(Debug)]
 pub(crate) struct Sql {
@@ -49,6 +74,7 @@ pub(crate) struct Sql {
 
 impl Sql {
     pub(crate) fn new(schema: &str) -> Self {
+        let fact = format!("{schema}.fact");
         let facts =
             |what: &str, rest: &str| format!("SELECT {what} FROM {schema}.fact WHERE log = $1 AND {rest}");
         let scan = |than: &str| {
@@ -66,9 +92,9 @@ impl Sql {
                 "kind IN ('event_voided', 'identity_merged') AND position > $2 AND position <= $3 \
                  ORDER BY position LIMIT $4",
             ),
-            these: facts(COLUMNS, "position = ANY($2) ORDER BY position"),
+            these: format!("{} ORDER BY position", each(COLUMNS, &fact, "position", &Type::INT8, "true")),
             links: facts(&format!("{COLUMNS}, link"), "position > $2 AND position <= $3 ORDER BY position"),
-            known: facts("id, position", "id = ANY($2)"),
+            known: each("id, position", &fact, "id", &Type::UUID, "true"),
             stream_end: format!("SELECT version, last FROM {schema}.stream WHERE log = $1 AND customer = $2"),
             chain: format!(
                 "WITH RECURSIVE chain (position, version, previous) AS (
@@ -83,8 +109,11 @@ impl Sql {
             ),
             all_of: facts("position", "customer = $2 ORDER BY position"),
             entries: format!(
-                "SELECT space, key, value FROM {schema}.entry
-                 WHERE log = $1 AND (space, key) IN (SELECT * FROM unnest($2::text[], $3::bytea[]))"
+                "SELECT found.space, found.key, value
+                 FROM unnest($2::text[], $3::bytea[]) AS wanted (space, key) CROSS JOIN LATERAL (
+                     SELECT * FROM {schema}.entry
+                     WHERE log = $1 AND entry.space = wanted.space AND entry.key = wanted.key OFFSET 0
+                 ) AS found"
             ),
             scan_from: scan(">="),
             scan_after: scan(">"),
@@ -103,8 +132,9 @@ pub(crate) struct Statements {
     pub(crate) streams: Statement,
     pub(crate) insert: Statement,
     pub(crate) copy: Statement,
-    /// Planned anew each time, as few or many streams of a small or large log ask for it.
-    pub(crate) advance: String,
+    pub(crate) advance: Statement,
+    /// Planned anew each time, as the size of the log asks for it.
+    pub(crate) advance_many: String,
     pub(crate) linked: Statement,
     pub(crate) entries: Statement,
     pub(crate) put_entries: Statement,
@@ -117,20 +147,22 @@ impl Statements {
         let end = "SELECT position, link, recorded_at FROM";
         let columns = format!("log, {COLUMNS}, link");
         // Streams and head in one statement, and with `insert` the facts too: it is sent or not, as a whole, so a
-        // commit that is sent right behind it can commit nothing else. A plan that is kept must be good for a log of any
-        // size, which that of an upsert is.
+        // commit that is sent right behind it can commit nothing else. A plan that is kept must be good for any log and
+        // any number of rows, which that of an upsert is.
         let put_streams = format!(
             "INSERT INTO {schema}.stream (log, customer, version, last)
-             SELECT $1::int4, * FROM unnest($2::uuid[], $3::int8[], $4::int8[])
-             ON CONFLICT (log, customer) DO UPDATE SET version = excluded.version, last = excluded.last"
+             {}
+             ON CONFLICT (log, customer) DO UPDATE SET version = excluded.version, last = excluded.last",
+            rows(2, &[Type::UUID, Type::INT8, Type::INT8])
         );
         let wake = if notify { "pg_notify($8, $5::int8::text)" } else { "$8::text" };
         let head = format!(
             "UPDATE {schema}.log SET position = $5::int8, link = $6::bytea, recorded_at = $7::timestamptz
              WHERE log = $1::int4 RETURNING {wake}"
         );
-        // A row that is known to be there is updated in half of the time.
-        let advance = format!(
+        let advance = format!("WITH streams AS ({put_streams}) {head}");
+        // Of many rows, those that are known to be there are updated in less time.
+        let advance_many = format!(
             "WITH moved AS (
                  UPDATE {schema}.stream SET version = new.version, last = new.last
                  FROM unnest($2::uuid[], $3::int8[], $4::int8[]) AS new (customer, version, last)
@@ -143,22 +175,16 @@ impl Statements {
         let insert = format!(
             "WITH facts AS (
                  INSERT INTO {schema}.fact ({columns})
-                 SELECT $1::int4, * FROM unnest(
-                     $9::int8[], $10::int8[], $11::int8[], $12::uuid[], $13::uuid[], $14::text[],
-                     $15::timestamptz[], $16::timestamptz[], $17::text[], $18::int4[], $19::text[], $20::int8[],
-                     $21::text[], $22::int8[], $23::text[], $24::text[], $25::text[], $26::text[], $27::int8[],
-                     $28::int8[], $29::bytea[]
-                 )
-             ), streams AS ({put_streams}) {head}"
+                 {}
+             ), streams AS ({put_streams}) {head}",
+            rows(9, TYPES.get(1..).unwrap_or_default())
         );
         let [head, lock, greatest, stored, streams, copy, linked, put_entries, remove_entries] = [
             format!("{end} {schema}.log WHERE log = $1"),
             format!("{end} {schema}.log WHERE log = $1 FOR NO KEY UPDATE"),
             format!("SELECT id FROM {schema}.fact WHERE log = $1 ORDER BY id DESC LIMIT 1"),
-            format!("SELECT {COLUMNS} FROM {schema}.fact WHERE log = $1 AND id = ANY($2)"),
-            format!(
-                "SELECT customer, version, last FROM {schema}.stream WHERE log = $1 AND customer = ANY($2)"
-            ),
+            each(COLUMNS, &format!("{schema}.fact"), "id", &Type::UUID, "true"),
+            each("customer, version, last", &format!("{schema}.stream"), "customer", &Type::UUID, "true"),
             format!("COPY {schema}.fact ({columns}) FROM STDIN BINARY"),
             format!("SELECT link FROM {schema}.fact WHERE log = $1 AND position = $2"),
             format!(
@@ -171,13 +197,14 @@ impl Statements {
                  WHERE log = $1 AND (space, key) IN (SELECT * FROM unnest($2::text[], $3::bytea[]))"
             ),
         ];
-        let (head, lock, greatest, stored, streams, insert) = tokio::try_join!(
+        let (head, lock, greatest, stored, streams, insert, advance) = tokio::try_join!(
             client.prepare(&head),
             client.prepare(&lock),
             client.prepare(&greatest),
             client.prepare(&stored),
             client.prepare(&streams),
             client.prepare(&insert),
+            client.prepare(&advance),
         )?;
         let (copy, linked, entries, put_entries, remove_entries) = tokio::try_join!(
             client.prepare(&copy),
@@ -195,6 +222,7 @@ impl Statements {
             insert,
             copy,
             advance,
+            advance_many,
             linked,
             entries,
             put_entries,

@@ -5,10 +5,10 @@
 //! stands now is still true. A second lock would only be a way to wait for each other in a ring.
 
 use std::collections::HashMap;
-use std::pin::pin;
+use std::pin::Pin;
 
 use foldhash::fast::RandomState;
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join3};
 use tenure_core::log::{Append, Appended, Decision, Found};
 use tenure_core::{CustomerId, Event, EventId, Position, Timestamp, Version};
 use tenure_store::StoreError;
@@ -20,11 +20,14 @@ use tokio_postgres::{Client, Error};
 
 use crate::known::{End, Known};
 use crate::sql::Statements;
-use crate::value::{Id, Micros};
+use crate::value::{Id, Link, Micros};
 
 /// New facts of a commit from which on they are copied in instead of inserted: it takes one round trip more, and
 /// less time for each.
 const COPIED: usize = 64;
+
+/// New facts of a commit from which on it is worth the while to plan how their streams are written.
+const PLANNED: usize = 4_096;
 
 /// Where a transaction runs.
 #[derive(Clone, Copy)]
@@ -41,10 +44,17 @@ struct New<'a> {
     event: &'a Event,
     encoded: &'a Encoded,
     place: Place,
-    link: [u8; 32],
 }
 
-/// The facts of one transaction, decided upon and not yet written.
+impl New<'_> {
+    /// The link of this fact behind the one given, which it takes the place of.
+    fn chain(&self, link: &mut [u8; 32]) -> Link {
+        *link = self.place.link(link, &self.encoded.digest);
+        Link(*link)
+    }
+}
+
+/// The facts of one transaction, decided upon and neither chained nor written yet.
 #[derive(Default)]
 pub(crate) struct Writes<'a> {
     facts: Vec<New<'a>>,
@@ -96,58 +106,84 @@ impl Session<'_> {
         known.take_in(wanted.look_up(client, statements, log).await?)
     }
 
-    /// Writes facts, streams and head, and commits unless the transaction is somebody else's.
+    /// Writes facts, streams and head, and commits unless the transaction is somebody else's. The link of the log's end is
+    /// known from then on.
     pub(crate) async fn write(
         self,
-        known: &Known,
+        known: &mut Known,
         writes: &Writes<'_>,
         commit: bool,
     ) -> Result<(), WriteError> {
         let Self { client, statements, log, channel } = self;
         let facts = &writes.facts;
+        let planned = facts.len() >= PLANNED;
+        // The server takes facts in while the next ones are chained, and those who are touched are gathered.
+        let (columns, copy) = if facts.len() < COPIED {
+            (Columns::of(facts, &mut known.end.link), None)
+        } else {
+            let copy = self.copy(facts, &mut known.end.link).await.map_err(WriteError::Nothing)?;
+            (Columns::default(), Some(copy))
+        };
         // Who is touched, and at which version first.
         let mut touched: Vec<(CustomerId, i64)> =
             facts.iter().map(|fact| (fact.event.customer().id(), fact.place.version)).collect();
         touched.sort_unstable();
         touched.dedup_by_key(|(customer, _)| *customer);
-        let End { position, link, recorded_at } = &known.end;
-        let (link, recorded_at) = (&link.as_slice(), Micros(*recorded_at));
-        let written = async {
-            if facts.len() < COPIED {
-                let (ends, columns) = (Ends::of(known, &touched), Columns::of(facts));
-                let mut values: Vec<&(dyn ToSql + Sync)> = vec![&log];
-                values.extend(ends.columns().map(|(column, _)| column));
-                values.extend([position as &(dyn ToSql + Sync), link, &recorded_at, &channel]);
-                columns.add_to(&mut values);
-                return client.query(&statements.insert, &values).await.map(drop);
+        let begun: Vec<_> = touched.extract_if(.., |(_, first)| planned && *first == 1).collect();
+        let (ends, begun) = (Ends::of(known, &touched), Ends::of(known, &begun));
+        let End { position, link, recorded_at } = known.end;
+        let (link, recorded_at) = (Link(link), Micros(recorded_at));
+        let mut values: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&log, Type::INT4)];
+        values.extend(ends.columns());
+        values.extend([
+            (&position as &(dyn ToSql + Sync), Type::INT8),
+            (&link, Type::BYTEA),
+            (&recorded_at, Type::TIMESTAMPTZ),
+            (&channel, Type::TEXT),
+        ]);
+        let copying = copy.is_some();
+        let copied = async {
+            match copy {
+                Some(mut copy) => copy.as_mut().finish().await.map(drop),
+                None => Ok(()),
             }
-            let (begun, moved): (Vec<_>, Vec<_>) = touched.into_iter().partition(|(_, first)| *first == 1);
-            let (moved, begun) = (Ends::of(known, &moved), Ends::of(known, &begun));
-            let mut values: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&log, Type::INT4)];
-            values.extend(moved.columns());
-            values.extend([
-                (position as &(dyn ToSql + Sync), Type::INT8),
-                (link, Type::BYTEA),
-                (&recorded_at, Type::TIMESTAMPTZ),
-                (&channel, Type::TEXT),
-            ]);
-            values.extend(begun.columns());
-            client.query_typed(&statements.advance, &values).await.map(drop)
         };
-        if facts.len() >= COPIED {
-            self.copy(facts).await.map_err(WriteError::Nothing)?;
-        }
+        let set = async {
+            if !planned || !commit {
+                return Ok(());
+            }
+            // The one statement for which it may be right to look through a whole table.
+            client.batch_execute("SET LOCAL enable_seqscan = on").await
+        };
+        let written = async {
+            if planned {
+                values.extend(begun.columns());
+                return client.query_typed(&statements.advance_many, &values).await.map(drop);
+            }
+            let mut values: Vec<_> = values.into_iter().map(|(value, _)| value).collect();
+            if copying {
+                return client.query(&statements.advance, &values).await.map(drop);
+            }
+            columns.add_to(&mut values);
+            client.query(&statements.insert, &values).await.map(drop)
+        };
+        // All are on their way at once, in this order. If one is refused, so is what is behind it, and the commit rolls back.
+        let written = try_join3(copied, set, written);
         if !commit {
             return written.await.map(drop).map_err(WriteError::Nothing);
         }
-        // Both are on their way at once, in this order. If the first is refused, the commit rolls back.
-        let written = async { written.await.map(drop).map_err(WriteError::with_commit) };
+        let written = async { written.await.map_err(WriteError::with_commit) };
         try_join(written, commit_now(client)).await.map(drop)
     }
 
-    async fn copy(self, facts: &[New<'_>]) -> Result<(), Error> {
+    /// Sends facts to be copied in. What is sent from then on comes behind them; where this is given up, the server refuses both.
+    async fn copy(
+        self,
+        facts: &[New<'_>],
+        link: &mut [u8; 32],
+    ) -> Result<Pin<Box<BinaryCopyInWriter>>, Error> {
         let sink = self.client.copy_in(&self.statements.copy).await?;
-        let mut copy = pin!(BinaryCopyInWriter::new(sink, &TYPES));
+        let mut copy = Box::pin(BinaryCopyInWriter::new(sink, &TYPES));
         for fact in facts {
             let (place, content) = (fact.place, Content::of(fact.event));
             let (recorded_at, occurred_at) = (Micros(place.recorded_at), Micros(content.occurred_at));
@@ -175,11 +211,11 @@ impl Session<'_> {
                 &origin,
                 &place.header_sum(fact.encoded.content_sum),
                 &fact.encoded.body_sum,
-                &fact.link.as_slice(),
+                &fact.chain(link),
             ];
             copy.as_mut().write(&row).await?;
         }
-        copy.finish().await.map(drop)
+        Ok(copy)
     }
 }
 
@@ -236,10 +272,9 @@ impl<'a> Writes<'a> {
             let version = i64::try_from(version.0).unwrap_or(i64::MAX);
             let previous = known.add(event.id(), event.customer().id(), (version, position));
             let place = Place { position, version, previous, recorded_at };
-            let link = place.link(&known.end.link, &encoded.digest);
-            known.end = End { position, link, recorded_at };
+            known.end = End { position, recorded_at, ..known.end };
             self.by_id.insert(event.id(), self.facts.len());
-            self.facts.push(New { event, encoded, place, link });
+            self.facts.push(New { event, encoded, place });
         }
         Ok(appended)
     }
@@ -249,8 +284,8 @@ impl<'a> Writes<'a> {
     }
 }
 
-/// The types of what is copied in: the log, and the columns in order.
-const TYPES: [Type; 22] = [
+/// The types of what is inserted or copied in: the log, and the columns in order.
+pub(crate) const TYPES: [Type; 22] = [
     Type::INT4,
     Type::INT8,
     Type::INT8,
@@ -307,11 +342,11 @@ struct Columns<'a> {
     schemas: Vec<i32>,
     optional: [Vec<Option<i64>>; 2],
     texts: [Vec<Option<&'a str>>; 8],
-    links: Vec<&'a [u8]>,
+    links: Vec<Link>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(facts: &'a [New<'a>]) -> Self {
+    fn of(facts: &'a [New<'a>], link: &mut [u8; 32]) -> Self {
         let mut columns = Self::default();
         for fact in facts {
             let (place, content) = (fact.place, Content::of(fact.event));
@@ -333,7 +368,7 @@ impl<'a> Columns<'a> {
             columns.schemas.push(schema(content.schema));
             fill(&mut columns.optional, [content.minor, content.number]);
             fill(&mut columns.texts, texts);
-            columns.links.push(&fact.link);
+            columns.links.push(fact.chain(link));
         }
         columns
     }

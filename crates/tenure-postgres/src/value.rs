@@ -76,6 +76,19 @@ impl<'a> FromSql<'a> for Micros {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link(pub(crate) [u8; 32]);
 
+impl ToSql for Link {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Boxed> {
+        out.put_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(of: &Type) -> bool {
+        *of == Type::BYTEA
+    }
+
+    to_sql_checked!();
+}
+
 impl<'a> FromSql<'a> for Link {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Boxed> {
         Ok(Self(raw.try_into()?))

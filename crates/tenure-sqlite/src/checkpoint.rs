@@ -5,6 +5,10 @@
 //! are: a page each). So a writer whose log got long stops for a moment: all is copied, new readers need the log no more,
 //! and the old ones are waited for. A reader that never ends cannot be waited for; then the log grows, is tried again
 //! only when it got longer by as much again, and [`Health`](crate::Health) tells its length.
+//!
+//! How far it goes before it is copied is a matter of what is written. Where it grows, each commit waits for the file's
+//! new length too, and takes up to twice as long as where it is written over. So it is short while commits are small. A large
+//! commit writes many pages and the next one most of them again, and waits for the disk seldom: then it is longer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +17,15 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::open::beside;
+
+/// Pages of the log after which it is copied into the file while commits are small (4 MB).
+pub(crate) const PAGES: i64 = 1_000;
+
+/// The same while they are large (16 MB).
+const PAGES_OF_LARGE: i64 = 4_000;
+
+/// Facts and entries from which on a commit is large.
+const LARGE: usize = 64;
 
 /// A log of so many bytes is long: half as much again as what is kept of one.
 const LONG: u64 = 96 << 20;
@@ -27,13 +40,25 @@ pub(crate) struct Checkpoints {
     long: u64,
     /// At which length the log is to begin anew.
     next: u64,
+    /// After how many pages it is copied.
+    pages: i64,
     lock_timeout: Duration,
 }
 
 impl Checkpoints {
     /// For the store at a path, whose calls wait so long for a lock.
     pub(crate) fn of(path: &Path, lock_timeout: Duration) -> Self {
-        Self { log: beside(path, "-wal"), long: LONG, next: LONG, lock_timeout }
+        Self { log: beside(path, "-wal"), long: LONG, next: LONG, pages: PAGES, lock_timeout }
+    }
+
+    /// Sets how far the log goes before it is copied, ahead of a commit of so many facts and entries.
+    pub(crate) fn expect(&mut self, connection: &Connection, size: usize) -> rusqlite::Result<()> {
+        let pages = if size < LARGE { PAGES } else { PAGES_OF_LARGE };
+        if pages != self.pages {
+            connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+            self.pages = pages;
+        }
+        Ok(())
     }
 
     /// Looks after the log, between two transactions.
@@ -117,6 +142,28 @@ mod tests {
         let with = checkpoints(&tended, long);
         // On a busy machine a reader may outlast the patience now and then.
         assert!(with < 5 * long, "{with}");
+    }
+
+    /// The log of small commits begins anew sooner than that of large ones.
+    #[test]
+    fn the_log_is_short_while_commits_are_small() {
+        let directory = tempfile::tempdir().unwrap();
+        let longest = |size: usize| {
+            let path = directory.path().join(format!("{size}.db"));
+            let writer = open::file(&path, &Options::new()).unwrap().connection;
+            writer.pragma_update(None, "synchronous", "OFF").unwrap();
+            let mut checkpoints = Checkpoints::of(&path, Duration::from_secs(5));
+            // A page a commit.
+            for n in 0..2 * PAGES {
+                checkpoints.expect(&writer, size).unwrap();
+                writer.execute("INSERT OR REPLACE INTO meta VALUES ('n', ?1)", [n]).unwrap();
+            }
+            fs::metadata(&checkpoints.log).unwrap().len()
+        };
+        let page = 4_096 + 24;
+        let (small, large) = (longest(LARGE - 1), longest(LARGE));
+        assert!(small < page * (PAGES.unsigned_abs() + 100), "{small}");
+        assert!(large > page * (2 * PAGES.unsigned_abs() - 100), "{large}");
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub struct Health {
     pub pages: u64,
     /// Pages that hold nothing.
     pub free_pages: u64,
-    /// Bytes of the write-ahead log. It is copied into the file every 16 MB and then begins anew, as soon as nobody
-    /// reads from it; one of more than 128 MiB has a reader that does not end.
+    /// Bytes of the write-ahead log. It is copied into the file every 4 MB, or 16 MB of large commits, and then begins
+    /// anew, as soon as nobody reads from it; one of more than 128 MiB has a reader that does not end.
     pub log_bytes: u64,
     /// What SQLite finds wrong with its pages and indexes, at most [`Health::MOST`] lines; empty if nothing.
     pub damage: Vec<String>,

@@ -25,6 +25,11 @@ impl Kinds {
         Ok(kinds)
     }
 
+    /// How many names the file holds.
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.next.saturating_sub(1)).unwrap_or_default()
+    }
+
     fn keep(&mut self, kind: Kind, name: Box<str>, ordinal: i64) {
         self.next = ordinal.saturating_add(1);
         if kind == Kind::Foreign {

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use tenure_core::log::FactBlock;
 use tenure_store::{StoreError, Unreadable};
 
+use crate::checkpoint::PAGES;
 use crate::error::{InStore, Name};
 use crate::in_use;
 use crate::options::{Durability, Options};
@@ -19,9 +20,6 @@ use crate::witness::{Claim, Witness};
 
 /// SQLite 3.51.3 is the first without the race between a checkpoint and a commit that loses the commit.
 const OLDEST_LIBRARY: i32 = 3_051_003;
-
-/// Pages of the write-ahead log after which it is copied into the file (16 MB).
-const CHECKPOINT_PAGES: i64 = 4_000;
 
 /// Bytes that the write-ahead log keeps on disk after it was copied.
 const KEPT_LOG_BYTES: i64 = 64 << 20;
@@ -261,7 +259,7 @@ fn write_ahead(connection: &Connection, options: &Options, name: &Name) -> Resul
     if journal != "wal" {
         return Err(name.not_safe(&format!("its journal mode is \"{journal}\", not \"wal\"")));
     }
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).of(name)?;
+    connection.pragma_update(None, "wal_autocheckpoint", PAGES).of(name)?;
     connection.pragma_update(None, "journal_size_limit", KEPT_LOG_BYTES).of(name)
 }
 

@@ -29,6 +29,11 @@ impl Decoder {
         Ok(())
     }
 
+    /// How many names it knows.
+    pub(crate) const fn kinds(&self) -> usize {
+        self.kinds.len()
+    }
+
     /// Forgets the names of kinds, after a transaction that may have given some out came to nothing.
     pub(crate) fn forget_kinds(&mut self) {
         self.kinds.clear();

@@ -233,7 +233,10 @@ impl Transaction<'_> {
             self.touched.push(customer);
         }
         // A name that is new to the file is new to who reads its facts on this connection.
-        self.decoder.learn_kinds(self.connection)
+        if self.decoder.kinds() < known.kinds.len() {
+            self.decoder.learn_kinds(self.connection)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,9 +1,11 @@
 //! The one writer of a handle: appends that wait together are committed together.
 
 use core::mem;
+use core::time::Duration;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use event_listener::Event;
@@ -67,15 +69,36 @@ pub(crate) fn commit(connection: &Connection) -> rusqlite::Result<()> {
     run(connection, "COMMIT")
 }
 
+/// How long the next job is looked for before the writer sleeps. To be woken takes about as long as whoever was answered
+/// needs to be back with the next fact.
+const AWAKE: Duration = Duration::from_micros(50);
+
+/// The next job; none when time is up, or every handle is gone.
+fn next(jobs: &Receiver<Job>, patience: Option<Duration>) -> Option<Job> {
+    let begun = Instant::now();
+    let awake = patience.map_or(AWAKE, |patience| patience.min(AWAKE));
+    loop {
+        match jobs.try_recv() {
+            Ok(job) => return Some(job),
+            Err(_) if begun.elapsed() >= awake => break,
+            Err(_) => thread::yield_now(),
+        }
+    }
+    match patience {
+        Some(patience) => jobs.recv_timeout(patience.saturating_sub(begun.elapsed())).ok(),
+        None => jobs.recv().ok(),
+    }
+}
+
 /// The next group, as soon as there is one; none when every handle is gone.
 fn gather(groups: &mut Groups<Job>, jobs: &Receiver<Job>) -> Option<Vec<Job>> {
     if groups.is_empty() {
-        groups.add(jobs.recv().ok()?);
+        groups.add(next(jobs, None)?);
     }
     while let Some(patience) = groups.patience(Instant::now()) {
-        match jobs.recv_timeout(patience) {
-            Ok(job) => groups.add(job),
-            Err(_) => break,
+        match next(jobs, Some(patience)) {
+            Some(job) => groups.add(job),
+            None => break,
         }
     }
     Some(groups.take())
@@ -139,7 +162,8 @@ impl Writer {
         let reader = Arc::clone(&self.reader);
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Reader { connection, decoder, .. } = &mut *reader;
-        if let Err(error) = self.begin(connection, decoder) {
+        let size = jobs.iter().map(Job::size).sum();
+        if let Err(error) = self.begin(connection, decoder, size) {
             self.known = None;
             if !connection.is_autocommit() {
                 let _ = run(connection, "ROLLBACK");
@@ -186,7 +210,10 @@ impl Writer {
     }
 
     /// Takes the write lock and forgets what another process may have changed.
-    fn begin(&mut self, connection: &Connection, decoder: &mut Decoder) -> rusqlite::Result<()> {
+    fn begin(&mut self, connection: &Connection, decoder: &mut Decoder, size: usize) -> rusqlite::Result<()> {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.expect(connection, size)?;
+        }
         run(connection, "BEGIN IMMEDIATE")?;
         let data_version =
             connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get::<_, i64>(0))?;
@@ -262,7 +289,6 @@ impl Writer {
 mod tests {
     use std::path::Path;
     use std::sync::mpsc::channel;
-    use std::thread;
 
     use rusqlite::ffi;
     use tenure_core::log::Append;

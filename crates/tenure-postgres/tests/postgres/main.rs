@@ -17,4 +17,5 @@ mod engine;
 mod erase;
 mod faults;
 mod open;
+mod plans;
 mod verify;
