@@ -147,19 +147,28 @@ impl Entered {
     }
 }
 
+/// Why the rules are tried at the next instant.
+#[derive(Clone, Copy, PartialEq)]
+enum Due {
+    /// Facts of that instant wait for them.
+    Facts,
+    /// It is critical.
+    Critical,
+    /// It may be critical: the next critical instant is not earlier.
+    Perhaps,
+}
+
 /// A customer going on through time from what is remembered, which silence does not change.
 #[derive(Clone, Copy)]
 pub(super) struct Walk<'a> {
     program: &'a Program,
     memory: Memory<'a>,
     spot: Spot,
-    /// The next instant to go to: that of facts that wait for the rules, or one not later than the next critical one.
+    /// The next instant to go to, and why.
     due: i64,
-    /// Whether facts wait for the rules, and whether they are the customer's first.
-    waiting: bool,
+    why: Due,
+    /// Whether the facts that wait are the customer's first.
     first: bool,
-    /// Whether what is due is critical.
-    critical: bool,
     /// Whether a rule holds that could not fire because its stage had been entered at that instant already, or the
     /// limit of silent changes was reached: then the rules are tried with the next fact, whatever it is.
     retry: bool,
@@ -177,19 +186,18 @@ impl<'a> Walk<'a> {
     #[expect(clippy::inline_always, reason = "so that a walk stays in registers")]
     #[inline(always)]
     fn step<S: Sink>(&mut self, limit: i64, sink: &mut S) -> Option<(i64, bool)> {
-        if !self.critical && self.due <= limit && self.due != NONE {
-            // What was due is a lower bound; mostly the exact instant lies later.
-            self.due = self.next_critical(self.due - 1);
-            self.critical = true;
+        if self.why == Due::Perhaps && self.due <= limit && self.due != NONE {
+            // Mostly the exact instant lies later.
+            (self.due, self.why) = (self.next_critical(self.due - 1), Due::Critical);
         }
         let at = self.due;
         if at > limit || at == NONE {
             return None;
         }
         let fired = self.settle(at, sink);
-        let by_silence = !self.waiting;
-        (self.waiting, self.first) = (false, false);
-        (self.due, self.critical) = (next_probe(self.program, self.memory, self.spot, at), false);
+        let by_silence = self.why != Due::Facts;
+        self.first = false;
+        (self.due, self.why) = (next_probe(self.program, self.memory, self.spot, at), Due::Perhaps);
         if by_silence {
             self.silent += fired;
             if self.silent >= MAX_SILENT_CHANGES {
@@ -218,7 +226,7 @@ impl<'a> Walk<'a> {
                 self.retry = blocked;
                 return fired;
             };
-            if S::EXPLAIN && !self.waiting {
+            if S::EXPLAIN && self.why != Due::Facts {
                 decided = self.deciding(rule.tests.iter().copied(), self.spot, at).or(decided);
                 if decided.is_none() {
                     // What made the instant critical.
@@ -320,15 +328,14 @@ impl StageMachine {
         found: &'a Cell<Option<(usize, i64)>>,
     ) -> Walk<'a> {
         // Where facts wait, what is due is their instant.
-        let waiting = state.flags & PENDING != 0;
+        let why = if state.flags & PENDING != 0 { Due::Facts } else { Due::Perhaps };
         Walk {
             program: &self.program,
             memory: Memory { words: &state.words, keyed: &state.keyed, found },
             spot: state.spot(),
             due: state.wake,
-            waiting,
+            why,
             first: state.flags & FIRST != 0,
-            critical: waiting,
             retry: false,
             silent: 0,
         }
