@@ -73,8 +73,8 @@ pub mod forecast;
 pub mod backtest;
 
 pub use event::{
-    By, Context, CustomerEvent, Event, EventView, FactError, FactKey, Kind, Line, LineError, Nps, OrderLine,
-    Period, RecordedView, Survey, Upcaster, UpcasterError, Upcasters, Wire,
+    By, Context, CustomerEvent, Event, EventView, FactError, FactKey, Head, Kind, Lend, Line, LineError, Nps,
+    OrderLine, Period, RecordedView, Survey, Upcaster, UpcasterError, Upcasters, Wire,
 };
 pub use id::{ChangeId, Customer, CustomerId, CustomerKey, EventId, IdError, Position, Version};
 pub use money::{Currency, Money, MoneyError, MoneySum};

@@ -24,7 +24,7 @@ pub use catalogue::{By, CustomerEvent, Kind};
 pub use interchange::{Line, LineError};
 pub use kind_set::KindSet;
 pub use upcast::{Upcaster, UpcasterError, Upcasters};
-pub use view::{EventView, FactKey};
+pub use view::{EventView, FactKey, Head, Lend};
 pub use wire::{FactError, Wire};
 
 use crate::id::{Customer, CustomerId, CustomerKey, EventId, Position, Version};

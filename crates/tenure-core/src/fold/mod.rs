@@ -13,7 +13,7 @@ pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
 pub use states::{Aside, Folded, Known, Partition, States};
 pub use up_to::UpTo;
 
-use crate::event::EventView;
+use crate::event::{EventView, Lend};
 use crate::id::CustomerId;
 use crate::time::Timestamp;
 
@@ -59,6 +59,16 @@ pub trait Projection {
 
     /// Takes the next fact in.
     fn apply(&self, state: &mut Self::State, fact: &EventView<'_>);
+
+    /// The same for a fact that is lent, where its head is mostly enough.
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be copied once more"
+    )]
+    #[inline(always)]
+    fn apply_lent<'a>(&self, state: &mut Self::State, fact: &impl Lend<'a>) {
+        self.apply(state, &fact.view());
+    }
 
     /// What the state means at an instant that is not earlier than its last fact.
     fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View;
@@ -119,6 +129,11 @@ macro_rules! pointer {
                 (**self).apply(state, fact);
             }
 
+            #[inline]
+            fn apply_lent<'a>(&self, state: &mut Self::State, fact: &impl Lend<'a>) {
+                (**self).apply_lent(state, fact);
+            }
+
             fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
                 (**self).view(state, as_of)
             }
@@ -177,6 +192,13 @@ impl<P: Projection> Projection for Option<P> {
         }
     }
 
+    #[inline]
+    fn apply_lent<'a>(&self, state: &mut Self::State, fact: &impl Lend<'a>) {
+        if let (Some(projection), Some(state)) = (self, state) {
+            projection.apply_lent(state, fact);
+        }
+    }
+
     fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
         self.as_ref().zip(state.as_ref()).map(|(projection, state)| projection.view(state, as_of))
     }
@@ -219,6 +241,11 @@ macro_rules! compose {
             #[inline(always)]
             fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
                 $(self.$place.apply(&mut state.$place, fact);)+
+            }
+
+            #[inline(always)]
+            fn apply_lent<'a>(&self, state: &mut Self::State, fact: &impl Lend<'a>) {
+                $(self.$place.apply_lent(&mut state.$place, fact);)+
             }
 
             fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
@@ -282,19 +309,20 @@ pub fn fold<'a, P: Projection>(projection: &P, facts: impl IntoIterator<Item = E
 /// A customer whose facts lie apart gets a state for each run; merges and voids are the caller's to resolve.
 pub fn fold_sorted<'a, P: Projection>(
     projection: &P,
-    facts: impl IntoIterator<Item = EventView<'a>>,
+    facts: impl IntoIterator<Item = impl Lend<'a>>,
     mut each: impl FnMut(CustomerId, P::State),
 ) {
     let mut current: Option<(CustomerId, P::State)> = None;
     for fact in facts {
-        if current.as_ref().is_none_or(|(customer, _)| *customer != fact.customer)
-            && let Some((customer, done)) = current.replace((fact.customer, projection.init()))
+        let whose = fact.head().customer;
+        if current.as_ref().is_none_or(|(customer, _)| *customer != whose)
+            && let Some((customer, done)) = current.replace((whose, projection.init()))
         {
             each(customer, done);
         }
         // The only place that applies, so that a projection can become part of this loop.
         if let Some((_, state)) = &mut current {
-            projection.apply(state, &fact);
+            projection.apply_lent(state, &fact);
         }
     }
     if let Some((customer, done)) = current {

@@ -1,8 +1,8 @@
 //! Facts packed row by row: what a log keeps in memory and what a store's page is made of.
 
-use core::ops::Range;
+use core::ops::{Deref, Range};
 
-use crate::event::{EventView, Kind, RecordedView};
+use crate::event::{EventView, Head, Kind, Lend, RecordedView};
 use crate::id::{CustomerId, EventId, Position, Version};
 use crate::money::{Currency, Money};
 use crate::time::Timestamp;
@@ -145,7 +145,7 @@ impl FactBlock {
     }
 
     /// The facts in their order, without the places that a store gave them: what a fold reads.
-    pub fn events(&self) -> impl Iterator<Item = EventView<'_>> {
+    pub fn events(&self) -> impl Iterator<Item = Lent<'_>> {
         Events { block: self, rows: self.rows.iter() }
     }
 
@@ -204,15 +204,16 @@ impl FactBlock {
     #[inline]
     fn event<'a>(row: &Row, [kind_name, subject, channel, actor, data]: [&'a str; 5]) -> EventView<'a> {
         let when = |bit: u8| row.present & bit != 0;
+        let Head { id, customer, occurred_at, kind, amount, number } = row.head();
         EventView {
-            id: row.id,
-            customer: row.customer,
-            occurred_at: row.occurred_at,
-            kind: row.kind,
-            kind_name: if row.kind == Kind::Foreign { kind_name } else { row.kind.name() },
+            id,
+            customer,
+            occurred_at,
+            kind,
+            kind_name: if kind == Kind::Foreign { kind_name } else { kind.name() },
             subject: when(SUBJECT).then_some(subject),
-            amount: row.currency.map(|currency| Money::from_minor(row.minor, currency)),
-            number: when(NUMBER).then_some(row.number),
+            amount,
+            number,
             channel: when(CHANNEL).then_some(channel),
             actor: when(ACTOR).then_some(actor),
             data,
@@ -234,6 +235,55 @@ impl FactBlock {
     }
 }
 
+impl Row {
+    #[inline]
+    fn head(&self) -> Head {
+        Head {
+            id: self.id,
+            customer: self.customer,
+            occurred_at: self.occurred_at,
+            kind: self.kind,
+            amount: self.currency.map(|currency| Money::from_minor(self.minor, currency)),
+            number: (self.present & NUMBER != 0).then_some(self.number),
+        }
+    }
+}
+
+/// A fact of a block: its texts are only sought by [`Lend::view`].
+#[derive(Clone, Copy)]
+pub struct Lent<'a> {
+    head: Head,
+    row: &'a Row,
+    block: &'a FactBlock,
+}
+
+impl Deref for Lent<'_> {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl core::fmt::Debug for Lent<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.view().fmt(f)
+    }
+}
+
+impl<'a> Lend<'a> for Lent<'a> {
+    #[inline]
+    fn head(&self) -> Head {
+        self.head
+    }
+
+    #[expect(clippy::inline_always, reason = "called out of line, every fact would be copied once more")]
+    #[inline(always)]
+    fn view(&self) -> EventView<'a> {
+        FactBlock::event(self.row, self.block.texts(self.row))
+    }
+}
+
 /// The facts of a block as a fold reads them.
 struct Events<'a> {
     block: &'a FactBlock,
@@ -241,13 +291,12 @@ struct Events<'a> {
 }
 
 impl<'a> Iterator for Events<'a> {
-    type Item = EventView<'a>;
+    type Item = Lent<'a>;
 
-    #[expect(clippy::inline_always, reason = "called out of line, every fact would be copied once more")]
-    #[inline(always)]
-    fn next(&mut self) -> Option<EventView<'a>> {
+    #[inline]
+    fn next(&mut self) -> Option<Lent<'a>> {
         let row = self.rows.next()?;
-        Some(FactBlock::event(row, self.block.texts(row)))
+        Some(Lent { head: row.head(), row, block: self.block })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -267,6 +316,42 @@ impl<'a> FromIterator<RecordedView<'a>> for FactBlock {
 mod tests {
     use super::*;
     use crate::event::{CustomerEvent, Event};
+
+    #[test]
+    fn a_lent_fact_is_the_fact() {
+        let texts = [None, Some("a"), Some("")];
+        let mut block = FactBlock::new();
+        for (n, (subject, channel)) in
+            texts.iter().flat_map(|a| texts.iter().map(move |b| (*a, *b))).enumerate()
+        {
+            let n = u8::try_from(n).unwrap();
+            let event = EventView {
+                id: EventId::from_bytes([n; 16]),
+                customer: CustomerId::from_bytes([n / 2; 16]),
+                occurred_at: Timestamp::MIN,
+                kind: if n == 3 { Kind::Foreign } else { Kind::SurveyAnswered },
+                kind_name: if n == 3 { "moved_house" } else { Kind::SurveyAnswered.name() },
+                subject,
+                amount: subject.map(|_| Money::from_minor(n.into(), "USD".parse().unwrap())),
+                number: channel.map(|_| n.into()),
+                channel,
+                actor: subject,
+                data: if n == 4 { r#"{"a":1}"# } else { "" },
+            };
+            block.push(&RecordedView {
+                event,
+                position: Position(n.into()),
+                version: Version(1),
+                recorded_at: Timestamp::MIN,
+                schema: 1,
+                customer_key: None,
+                context: "{}",
+            });
+            let lent = block.events().last().unwrap();
+            assert_eq!((lent.view(), lent.head()), (event, event.head()));
+        }
+        assert_eq!(block.events().count(), 9);
+    }
 
     #[test]
     fn places_are_those_of_the_positions_asked_for() {

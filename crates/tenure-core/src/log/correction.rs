@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{EventView, Kind};
+use crate::event::{EventView, Kind, Lend};
 use crate::id::{Customer, CustomerId, CustomerKey, EventId, Table};
 
 /// The corrections of a log, resolved.
@@ -201,12 +201,12 @@ impl Corrections {
     }
 }
 
-impl<'a> FromIterator<EventView<'a>> for Corrections {
+impl<'a, F: Lend<'a>> FromIterator<F> for Corrections {
     /// The corrections among some facts.
-    fn from_iter<I: IntoIterator<Item = EventView<'a>>>(facts: I) -> Self {
+    fn from_iter<I: IntoIterator<Item = F>>(facts: I) -> Self {
         let mut corrections = Self::new();
         for fact in facts {
-            corrections.add(&fact);
+            corrections.add(&fact.view());
         }
         corrections
     }

@@ -8,7 +8,7 @@ mod correction;
 mod read;
 
 pub use append::{Append, AppendError, Appended, Decision, Expected, Found, Placed};
-pub use block::FactBlock;
+pub use block::{FactBlock, Lent};
 pub use correction::Corrections;
 pub use read::{Cut, Direction, KnownAt, Page, Read};
 

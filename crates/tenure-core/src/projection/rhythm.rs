@@ -5,7 +5,7 @@ use crate::time::{Timestamp, Zone};
 /// The word of an instant or a day that has not been.
 pub(in crate::projection) const NEVER: i64 = i64::MIN;
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+pub(in crate::projection) const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// How many words the rhythm of so many gaps takes.
 pub(in crate::projection) fn rhythm_words(gaps: u8) -> usize {
@@ -38,11 +38,16 @@ pub(in crate::projection) fn beat(words: &mut [i64], gaps: u8, zone: Zone, at: T
     *place = gaps.min(len + 1) << 8 | next;
 }
 
-/// The cadence in microseconds: the lower median of the gaps; none with fewer than three.
-pub(in crate::projection) fn cadence(words: &[i64]) -> Option<i64> {
+/// The cadence in days: the lower median of the gaps; none with fewer than three.
+pub(in crate::projection) fn cadence_days(words: &[i64]) -> Option<i64> {
     let [_, place, ring @ ..] = words else { return None };
     let len = usize::try_from(*place >> 8 & 0xff).ok().filter(|len| *len >= 3)?;
-    Some(i64::from(lower_median(ring, len)).saturating_mul(MICROS_PER_DAY))
+    Some(lower_median(ring, len).into())
+}
+
+/// The cadence in microseconds.
+pub(in crate::projection) fn cadence(words: &[i64]) -> Option<i64> {
+    cadence_days(words).map(|days| days.saturating_mul(MICROS_PER_DAY))
 }
 
 /// Whether words read from outside can be those of a rhythm: its places lie in the ring.

@@ -17,7 +17,7 @@ pub use tail::{RfmTail, RfmTailState};
 pub(crate) use tail::{Scored, just_before};
 
 use self::state::{Kept, Part, Totals};
-use crate::event::{EventView, Kind};
+use crate::event::{EventView, Head, Kind, Lend};
 use crate::fold::{Fingerprint, Projection};
 use crate::json;
 use crate::local_clock::LocalClock;
@@ -111,7 +111,7 @@ impl Rfm {
         reason = "part of the fold's loop, or every fact would be written to memory to be read again"
     )]
     #[inline(always)]
-    fn part(&self, fact: &EventView<'_>) -> Option<Part> {
+    fn part(&self, fact: &Head) -> Option<Part> {
         let ordered = match fact.kind {
             Kind::OrderPlaced => true,
             Kind::OrderRefunded => false,
@@ -225,7 +225,17 @@ impl Projection for Rfm {
     )]
     #[inline(always)]
     fn apply(&self, state: &mut RfmState, fact: &EventView<'_>) {
-        if let Some(part) = self.part(fact) {
+        self.apply_lent(state, fact);
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
+    fn apply_lent<'a>(&self, state: &mut RfmState, fact: &impl Lend<'a>) {
+        let fact = fact.head();
+        if let Some(part) = self.part(&fact) {
             match &mut state.0 {
                 Kept::All(totals) => totals.add(&part, self.policy.frequency),
                 Kept::Window(parts) => state::push(parts, part, self.opens(fact.occurred_at)),

@@ -6,7 +6,7 @@ use super::condition::{Condition, CountScope, Flag, Threshold, Which};
 use super::memory::{self, Class, NEVER};
 use super::policy::{CadencePolicy, StagePolicy};
 use super::quiet::quiet;
-use super::test::{Memory, Spot, Test};
+use super::test::{Elapsed, Memory, Pace, Spot, Test};
 use crate::event::{Kind, KindSet, Survey};
 use crate::money::Currency;
 use crate::select::{Leaf, Matcher, Selector};
@@ -338,7 +338,13 @@ fn test_of(leaf: &Condition, wants: &[Wants], latches: &[(Latch, usize)], cadenc
                 CountScope::SinceStage => Test::SinceStage { slot: want.since_stage_slot, n: n.into(), less },
                 CountScope::Within(window) => {
                     let back = usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
-                    Test::Window { slot: want.latest_slot + back, window: window.as_micros(), less }
+                    Test::Elapsed(Elapsed {
+                        slot: Some(want.latest_slot + back),
+                        bound: window.as_micros(),
+                        once: less,
+                        never: less,
+                        pace: None,
+                    })
                 }
             }
         }
@@ -347,31 +353,39 @@ fn test_of(leaf: &Condition, wants: &[Wants], latches: &[(Latch, usize)], cadenc
             let slot = want.sums.iter().find(|(known, _)| *known == currency).map_or(0, |(_, slot)| *slot);
             Test::Sum { slot, minor: compare.bound().minor, less: !compare.is_at_least() }
         }
-        (Condition::Age { which, compare, or_never, .. }, Some(want)) => Test::Age {
-            slot: if *which == Which::First { want.first.unwrap_or(0) } else { want.latest_slot },
+        (Condition::Age { which, compare, or_never, .. }, Some(want)) => Test::Elapsed(Elapsed {
+            slot: if *which == Which::First { want.first } else { Some(want.latest_slot) },
             bound: compare.bound().as_micros(),
-            less: !compare.is_at_least(),
-            or_never: *or_never,
-        },
-        (Condition::Silence { at_least, or_never, .. }, Some(want)) => match at_least {
-            Threshold::Fixed(bound) => Test::Age {
-                slot: want.latest_slot,
-                bound: bound.as_micros(),
-                less: false,
-                or_never: *or_never,
-            },
-            Threshold::Cadence { times, min, max } => Test::Rhythm {
-                slot: want.latest_slot,
-                rhythm: want.rhythm.unwrap_or(0),
-                words: memory::rhythm_words(cadence.gaps),
-                default: cadence.default.as_micros(),
-                thousandths: times.as_thousandths().into(),
-                min: min.as_micros(),
-                max: max.as_micros(),
-                or_never: *or_never,
-            },
-        },
-        (Condition::InStageFor(bound), _) => Test::InStage(bound.as_micros()),
+            once: compare.is_at_least(),
+            never: *or_never,
+            pace: None,
+        }),
+        (Condition::Silence { at_least, or_never, .. }, Some(want)) => {
+            let (bound, pace) = match at_least {
+                Threshold::Fixed(bound) => (bound, None),
+                Threshold::Cadence { times, min, max } => {
+                    let scaled = |cadence| {
+                        let thousandths = times.as_thousandths().into();
+                        memory::scaled(cadence, thousandths, min.as_micros(), max.as_micros())
+                    };
+                    let pace = Pace {
+                        rhythm: want.rhythm.unwrap_or(0),
+                        words: memory::rhythm_words(cadence.gaps),
+                        // A day has thousands of microseconds.
+                        a_day: memory::MICROS_PER_DAY / 1_000 * i64::from(times.as_thousandths()),
+                        max: max.as_micros(),
+                        default: scaled(cadence.default.as_micros()),
+                    };
+                    (min, Some(pace))
+                }
+            };
+            let slot = Some(want.latest_slot);
+            Test::Elapsed(Elapsed { slot, bound: bound.as_micros(), once: true, never: *or_never, pace })
+        }
+        (Condition::InStageFor(bound), _) => {
+            let bound = bound.as_micros();
+            Test::Elapsed(Elapsed { slot: None, bound, once: true, never: false, pace: None })
+        }
         (Condition::Flag(Flag::ContractActive), _) => Test::Active(Class::Contract),
         (Condition::Flag(Flag::SubscriptionActive), _) => Test::Active(Class::Subscription),
         (Condition::Flag(Flag::TrialActive), _) => Test::Active(Class::Trial),

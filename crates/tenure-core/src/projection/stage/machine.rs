@@ -10,7 +10,7 @@ use super::memory::{self, Class, Keyed, KeyedList, NEVER, NONE};
 use super::policy::{MacroStage, RuleIx, StageIx, StagePolicy};
 use super::test::{Memory, Spot};
 use super::timeline::ConditionIx;
-use crate::event::{EventView, KindSet};
+use crate::event::{EventView, Head, KindSet, Lend};
 use crate::fold::{Fingerprint, Projection};
 use crate::time::Timestamp;
 
@@ -147,18 +147,28 @@ impl Entered {
     }
 }
 
+/// Why the rules are tried at the next instant.
+#[derive(Clone, Copy, PartialEq)]
+enum Due {
+    /// Facts of that instant wait for them.
+    Facts,
+    /// It is critical.
+    Critical,
+    /// It may be critical: the next critical instant is not earlier.
+    Perhaps,
+}
+
 /// A customer going on through time from what is remembered, which silence does not change.
 #[derive(Clone, Copy)]
 pub(super) struct Walk<'a> {
     program: &'a Program,
     memory: Memory<'a>,
     spot: Spot,
-    /// The instant whose facts wait for the rules; [`NEVER`] if none do.
-    pending: i64,
-    first: bool,
-    /// When no facts wait: the next instant that is critical or has to be looked at, not later than the next
-    /// critical one.
+    /// The next instant to go to, and why.
     due: i64,
+    why: Due,
+    /// Whether the facts that wait are the customer's first.
+    first: bool,
     /// Whether a rule holds that could not fire because its stage had been entered at that instant already, or the
     /// limit of silent changes was reached: then the rules are tried with the next fact, whatever it is.
     retry: bool,
@@ -168,48 +178,39 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Settles everything up to and with an instant.
     fn advance<S: Sink>(&mut self, limit: i64, sink: &mut S) {
-        if self.settle_pending(limit, sink) {
-            while self.step(limit, sink).is_some() {}
-        }
+        while self.step(limit, sink).is_some() {}
     }
 
-    /// Tries the rules for facts that wait, if that is not later than the limit. Whether none wait any more.
-    fn settle_pending<S: Sink>(&mut self, limit: i64, sink: &mut S) -> bool {
-        if self.pending != NEVER {
-            if self.pending > limit {
-                return false;
-            }
-            let at = self.pending;
-            self.settle(at, false, sink);
-            self.pending = NEVER;
-            self.first = false;
-        }
-        true
-    }
-
-    /// Goes to the next instant that is due, if that is not later than the limit, and tries the rules if it is
-    /// critical. Gives the instant and whether one fired.
+    /// Goes to the next instant at which the rules have to be tried, if that is not later than the limit, and tries
+    /// them. Gives the instant and whether one fired by silence.
+    #[expect(clippy::inline_always, reason = "so that a walk stays in registers")]
+    #[inline(always)]
     fn step<S: Sink>(&mut self, limit: i64, sink: &mut S) -> Option<(i64, bool)> {
+        if self.why == Due::Perhaps && self.due <= limit && self.due != NONE {
+            // Mostly the exact instant lies later.
+            (self.due, self.why) = (self.next_critical(self.due - 1), Due::Critical);
+        }
         let at = self.due;
         if at > limit || at == NONE {
             return None;
         }
-        // What was due is a lower bound; mostly the exact instant lies later, and no rule need be tried.
-        self.due = self.next_critical(at - 1);
-        if self.due > at {
-            return Some((at, false));
+        let fired = self.settle(at, sink);
+        let by_silence = self.why != Due::Facts;
+        self.first = false;
+        (self.due, self.why) = (next_probe(self.program, self.memory, self.spot, at), Due::Perhaps);
+        if by_silence {
+            self.silent += fired;
+            if self.silent >= MAX_SILENT_CHANGES {
+                (self.due, self.retry) = (NONE, true);
+            }
         }
-        let fired = self.settle(at, true, sink);
-        self.silent += fired;
-        if self.silent >= MAX_SILENT_CHANGES {
-            self.due = NONE;
-            self.retry = true;
-        }
-        Some((at, fired > 0))
+        Some((at, by_silence && fired > 0))
     }
 
-    /// Tries the rules at an instant until none fires, and finds the next critical one. Gives how many fired.
-    fn settle<S: Sink>(&mut self, at: i64, silent: bool, sink: &mut S) -> u32 {
+    /// Tries the rules at an instant until none fires. Gives how many fired.
+    #[expect(clippy::inline_always, reason = "so that a walk stays in registers")]
+    #[inline(always)]
+    fn settle<S: Sink>(&mut self, at: i64, sink: &mut S) -> u32 {
         let mut entered = Entered::default();
         if self.first {
             entered.insert(self.spot.stage);
@@ -223,9 +224,9 @@ impl<'a> Walk<'a> {
             let (rule, blocked) = self.choose(entered, at);
             let Some(rule) = rule else {
                 self.retry = blocked;
-                break;
+                return fired;
             };
-            if S::EXPLAIN && silent {
+            if S::EXPLAIN && self.why != Due::Facts {
                 decided = self.deciding(rule.tests.iter().copied(), self.spot, at).or(decided);
                 if decided.is_none() {
                     // What made the instant critical.
@@ -244,8 +245,6 @@ impl<'a> Walk<'a> {
             entered.insert(rule.to);
             fired += 1;
         }
-        self.due = next_probe(self.program, self.memory, self.spot, at);
-        fired
     }
 
     /// The first rule that holds and may fire, and whether one holds that may not.
@@ -280,6 +279,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The first critical instant after `at`.
+    #[inline(never)]
     fn next_critical(&self, at: i64) -> i64 {
         let timed = self.program.timed(self.spot.stage).iter();
         timed.fold(NONE, |next, (_, test)| next.min(test.flip_after(self.memory, self.spot, at)))
@@ -327,15 +327,15 @@ impl StageMachine {
         state: &'a StageState,
         found: &'a Cell<Option<(usize, i64)>>,
     ) -> Walk<'a> {
-        let pending = state.flags & PENDING != 0;
-        let first = state.flags & FIRST != 0;
+        // Where facts wait, what is due is their instant.
+        let why = if state.flags & PENDING != 0 { Due::Facts } else { Due::Perhaps };
         Walk {
             program: &self.program,
             memory: Memory { words: &state.words, keyed: &state.keyed, found },
             spot: state.spot(),
-            pending: if pending { state.at } else { NEVER },
-            first,
             due: state.wake,
+            why,
+            first: state.flags & FIRST != 0,
             retry: false,
             silent: 0,
         }
@@ -354,22 +354,21 @@ impl StageMachine {
         reason = "part of the fold's loop, or every fact would be written to memory to be read again"
     )]
     #[inline(always)]
-    pub(super) fn take<S: Sink>(&self, state: &mut StageState, fact: &EventView<'_>, sink: &mut S) {
-        let relevant = self.program.relevant.contains(fact.kind);
-        let at = fact.occurred_at.as_micros();
-        if state.started() {
-            if at < state.wake && !relevant {
+    pub(super) fn take<'a, S: Sink>(&self, state: &mut StageState, fact: &impl Lend<'a>, sink: &mut S) {
+        let Head { kind, occurred_at, .. } = fact.head();
+        let (at, relevant) = (occurred_at.as_micros(), self.program.relevant.contains(kind));
+        if at < state.wake {
+            // Nothing waits and nothing was due before it.
+            if !relevant {
                 return;
             }
-            if at > state.at {
-                self.arrive(state, at, sink);
-            }
-        } else {
-            state.flags = STARTED | PENDING | FIRST;
-            (state.at, state.since, state.wake) = (at, at, at);
+            state.at = at;
+        } else if at > state.at {
+            self.arrive(state, at, sink);
         }
         if relevant && self.record(state, fact) {
-            if state.flags & PENDING == 0 && self.quiet(StageIx(state.stage)).contains(fact.kind) {
+            let waits = state.flags & PENDING != 0;
+            if !waits && self.quiet(StageIx(state.stage)).contains(kind) {
                 // No rule need be tried for it; it may have put off what was due.
                 let memory = Memory { words: &state.words, keyed: &state.keyed, found: &Cell::new(None) };
                 state.wake = next_probe(&self.program, memory, state.spot(), state.at);
@@ -381,11 +380,11 @@ impl StageMachine {
     }
 
     /// Settles all that lies before an instant and makes it the current one.
-    #[inline]
+    #[inline(never)]
     fn arrive<S: Sink>(&self, state: &mut StageState, at: i64, sink: &mut S) {
-        if state.flags & PENDING == 0 && at < state.wake {
-            // Nothing waits and nothing was due before it.
-            state.at = at;
+        if !state.started() {
+            state.flags = STARTED | PENDING | FIRST;
+            (state.at, state.since, state.wake) = (at, at, at);
             return;
         }
         let found = Cell::new(None);
@@ -413,21 +412,21 @@ impl StageMachine {
         reason = "part of the fold's loop, or every fact would be written to memory to be read again"
     )]
     #[inline(always)]
-    fn record(&self, state: &mut StageState, fact: &EventView<'_>) -> bool {
-        let ops = self.program.ops.get(fact.kind as usize).map_or(&[][..], |ops| ops);
+    fn record<'a>(&self, state: &mut StageState, fact: &impl Lend<'a>) -> bool {
+        let head = fact.head();
+        let ops = self.program.ops.get(head.kind as usize).map_or(&[][..], |ops| ops);
         let mut touched = false;
         for op in ops {
             touched |= match op {
                 Op::Select { matcher: None, keep } => {
-                    self.keep(keep, &mut state.words, fact);
+                    self.keep(keep, &mut state.words, &head);
                     true
                 }
                 Op::Churn { slot, on } => {
-                    let at = fact.occurred_at.as_micros();
+                    let at = head.occurred_at.as_micros();
                     raise(&mut state.words, *slot, |word| memory::raise(word, at, *on))
                 }
-                // With a copy, so that the fact itself can stay in registers.
-                op => self.perform(op, &mut state.words, &mut state.keyed, &{ *fact }),
+                op => self.perform(op, &mut state.words, &mut state.keyed, &fact.view()),
             };
         }
         touched
@@ -443,7 +442,7 @@ impl StageMachine {
             Op::Select { matcher: place, keep } => {
                 let meant = place.is_none_or(|place| matcher(place).is_some_and(|m| m.matches(fact)));
                 if meant {
-                    self.keep(keep, words, fact);
+                    self.keep(keep, words, &fact.head());
                 }
                 meant
             }
@@ -517,7 +516,7 @@ impl StageMachine {
         reason = "part of the fold's loop, or every fact would be written to memory to be read again"
     )]
     #[inline(always)]
-    fn keep(&self, keep: &Keep, words: &mut [i64], fact: &EventView<'_>) {
+    fn keep(&self, keep: &Keep, words: &mut [i64], fact: &Head) {
         let at = fact.occurred_at.as_micros();
         if let Some(first) = keep.first.and_then(|slot| words.get_mut(slot)).filter(|word| **word == NEVER) {
             *first = at;
@@ -598,6 +597,15 @@ impl Projection for StageMachine {
         self.take(state, fact, &mut ());
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
+    fn apply_lent<'a>(&self, state: &mut StageState, fact: &impl Lend<'a>) {
+        self.take(state, fact, &mut ());
+    }
+
     #[inline]
     fn prefetch(&self, state: &StageState) {
         // Eight words lie in a line of the cache.
@@ -620,7 +628,6 @@ impl Projection for StageMachine {
         }
         let found = Cell::new(None);
         let mut walk = self.walk(state, &found);
-        walk.settle_pending(NONE, &mut ());
         while let Some((at, fired)) = walk.step(NONE, &mut ()) {
             if fired && at > after.as_micros() {
                 return Timestamp::from_micros(at);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::EventView;
 use crate::time::Timestamp;
 
-pub(super) use crate::projection::rhythm::{NEVER, beat, cadence, rhythm_words, scaled};
+pub(super) use crate::projection::rhythm::{MICROS_PER_DAY, NEVER, beat, cadence_days, rhythm_words, scaled};
 
 /// The end of what has none, and the next change where there is none.
 pub(super) const NONE: i64 = i64::MAX;

@@ -4,7 +4,7 @@
 use core::ops::Range;
 
 use super::compile::{Expr, Op, Rule};
-use super::test::Test;
+use super::test::{Elapsed, Test};
 use crate::event::{Kind, KindSet};
 
 /// The kinds whose facts cannot make any of the rules hold that did not hold before.
@@ -45,19 +45,17 @@ fn has_not(expr: &Expr) -> bool {
 
 /// Whether a fact that it looks at can make it false, but not true.
 const fn only_falls(test: &Test) -> bool {
-    matches!(test, Test::Rhythm { .. } | Test::Age { less: false, .. })
+    matches!(test, Test::Elapsed(elapsed) if elapsed.once)
 }
 
 /// The words that a test reads, where facts that match a selector write them; none of the others.
 const fn reads(test: &Test) -> Range<usize> {
     match *test {
-        Test::Window { slot, .. }
+        Test::Elapsed(Elapsed { slot: Some(slot), .. })
         | Test::Total { slot, .. }
-        | Test::SinceStage { slot, .. }
-        | Test::Age { slot, .. }
-        | Test::Rhythm { slot, .. } => slot..slot + 1,
+        | Test::SinceStage { slot, .. } => slot..slot + 1,
         Test::Sum { slot, .. } => slot..slot + 2,
-        Test::InStage(_) | Test::Active(_) | Test::Complaint | Test::Latch { .. } | Test::Score { .. } => {
+        Test::Elapsed(_) | Test::Active(_) | Test::Complaint | Test::Latch { .. } | Test::Score { .. } => {
             0..0
         }
     }

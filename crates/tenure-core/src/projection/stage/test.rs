@@ -27,12 +27,8 @@ pub(super) struct Spot {
 /// A single condition with the places of the words that it reads.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Test {
-    /// The n-th latest instant, in `slot`, lies in the window.
-    Window {
-        slot: usize,
-        window: i64,
-        less: bool,
-    },
+    /// So long has passed since an instant.
+    Elapsed(Elapsed),
     Total {
         slot: usize,
         n: i64,
@@ -48,25 +44,6 @@ pub(super) enum Test {
         minor: i64,
         less: bool,
     },
-    Age {
-        slot: usize,
-        bound: i64,
-        less: bool,
-        or_never: bool,
-    },
-    /// Silence of so many thousandths of the cadence in `rhythm`.
-    Rhythm {
-        slot: usize,
-        rhythm: usize,
-        words: usize,
-        /// The cadence of a customer with too few gaps.
-        default: i64,
-        thousandths: i64,
-        min: i64,
-        max: i64,
-        or_never: bool,
-    },
-    InStage(i64),
     Active(Class),
     Complaint,
     /// The bit of a latch is set; or, `inverted`, there is a latch and it is not.
@@ -80,23 +57,48 @@ pub(super) enum Test {
     },
 }
 
+/// A length of time since an instant, of which something holds from its end on, or until then.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Elapsed {
+    /// The word of the instant; none for the entry into the stage.
+    pub slot: Option<usize>,
+    /// The length; of a pace the shortest.
+    pub bound: i64,
+    /// Whether it holds once the time has passed, rather than before.
+    pub once: bool,
+    /// Whether it holds where there was no such instant.
+    pub never: bool,
+    /// Where the length depends on the customer's own cadence.
+    pub pace: Option<Pace>,
+}
+
+/// A multiple of a cadence as a length of time.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pace {
+    /// The words of the rhythm.
+    pub rhythm: usize,
+    pub words: usize,
+    /// The length for each day of the cadence.
+    pub a_day: i64,
+    pub max: i64,
+    /// The length for a customer with too few gaps.
+    pub default: i64,
+}
+
 impl Memory<'_> {
     fn word(&self, slot: usize) -> i64 {
         self.words.get(slot).copied().unwrap_or(NEVER)
     }
 
-    /// The cadence kept in so many words; none with too few gaps.
-    fn cadence(&self, rhythm: usize, words: usize) -> Option<i64> {
-        let found = match self.found.get() {
-            Some((place, found)) if place == rhythm => found,
-            _ => {
-                let words = self.words.get(rhythm..rhythm + words).unwrap_or_default();
-                let found = memory::cadence(words).unwrap_or(NEVER);
-                self.found.set(Some((rhythm, found)));
-                found
-            }
-        };
-        (found != NEVER).then_some(found)
+    /// The cadence in days; [`NEVER`] with too few gaps.
+    fn cadence(&self, pace: &Pace) -> i64 {
+        if let Some((_, found)) = self.found.get().filter(|(place, _)| *place == pace.rhythm) {
+            return found;
+        }
+        let words = self.words.get(pace.rhythm..pace.rhythm + pace.words).unwrap_or_default();
+        let found = memory::cadence_days(words).unwrap_or(NEVER);
+        self.found.set(Some((pace.rhythm, found)));
+        found
     }
 
     fn active(&self, class: Class, complaint: bool, at: i64) -> bool {
@@ -105,44 +107,74 @@ impl Memory<'_> {
     }
 }
 
+impl Elapsed {
+    #[inline]
+    fn from(&self, memory: Memory<'_>, spot: Spot) -> i64 {
+        self.slot.map_or(spot.since, |slot| memory.word(slot))
+    }
+
+    /// How long it takes.
+    #[inline(never)]
+    fn length(&self, memory: Memory<'_>) -> i64 {
+        let Some(pace) = &self.pace else { return self.bound };
+        match memory.cadence(pace) {
+            NEVER => pace.default,
+            // Not `clamp`, which panics where bounds are not in order.
+            days => days.saturating_mul(pace.a_day).min(pace.max).max(self.bound),
+        }
+    }
+
+    #[inline]
+    fn holds(&self, memory: Memory<'_>, spot: Spot, at: i64) -> bool {
+        let from = self.from(memory, spot);
+        if from == NEVER {
+            return self.never;
+        }
+        // The cadence itself is only looked at between the bounds.
+        let passed = at >= from.saturating_add(self.bound)
+            && (self.pace.is_none() || at >= from.saturating_add(self.length(memory)));
+        passed == self.once
+    }
+
+    /// Not later than the instant after `at` at which the time has passed, and later than `at`: what is cheap to know of
+    /// [`Test::flip_after`]. Most customers act again before their cadence has to be looked at.
+    #[inline]
+    pub(super) fn probe_after(&self, memory: Memory<'_>, spot: Spot, at: i64) -> i64 {
+        let earliest = self.from(memory, spot).saturating_add(self.bound);
+        if earliest > at {
+            return earliest;
+        }
+        if self.pace.is_some() { self.flip_after(memory, spot, at) } else { NONE }
+    }
+
+    fn flip_after(&self, memory: Memory<'_>, spot: Spot, at: i64) -> i64 {
+        let from = self.from(memory, spot);
+        let flip = from.saturating_add(if from == NEVER { 0 } else { self.length(memory) });
+        if flip > at { flip } else { NONE }
+    }
+}
+
 impl Test {
     /// Holds for nobody.
-    pub(super) const NO: Self = Self::InStage(NONE);
+    pub(super) const NO: Self =
+        Self::Elapsed(Elapsed { slot: None, bound: NONE, once: true, never: false, pace: None });
 
     /// Whether silence can turn it round.
     pub(super) const fn is_timed(&self) -> bool {
-        matches!(
-            self,
-            Self::Window { .. }
-                | Self::Age { .. }
-                | Self::Rhythm { .. }
-                | Self::InStage(_)
-                | Self::Active(Class::Contract | Class::Trial)
-        )
+        matches!(self, Self::Elapsed(_) | Self::Active(Class::Contract | Class::Trial))
     }
 
     /// Whether it holds.
     #[inline]
     pub(super) fn holds(&self, memory: Memory<'_>, spot: Spot, at: i64) -> bool {
         match *self {
-            // An instant that never was lies before every window: no sum with it reaches the present.
-            Self::Window { slot, window, less } => (at < memory.word(slot).saturating_add(window)) != less,
+            Self::Elapsed(ref elapsed) => elapsed.holds(memory, spot, at),
             Self::Total { slot, n, less } => (memory.word(slot) >= n) != less,
             Self::SinceStage { slot, n, less } => (!spot.moved && memory.word(slot) >= n) != less,
             Self::Sum { slot, minor, less } => {
                 let sum = memory::wide(memory.word(slot), memory.word(slot + 1));
                 (sum >= i128::from(minor)) != less
             }
-            Self::Age { slot, bound, less, or_never } => match memory.word(slot) {
-                NEVER => or_never,
-                from => (at >= from.saturating_add(bound)) != less,
-            },
-            // The cadence itself is only looked at between the bounds.
-            Self::Rhythm { slot, min, or_never, .. } => match memory.word(slot) {
-                NEVER => or_never,
-                from => at >= from.saturating_add(min) && at >= from.saturating_add(self.threshold(memory)),
-            },
-            Self::InStage(bound) => at >= spot.since.saturating_add(bound),
             Self::Active(class) => memory.active(class, false, at),
             Self::Complaint => memory.active(Class::Ticket, true, at),
             Self::Latch { slot, inverted } => match memory.word(slot) {
@@ -155,45 +187,23 @@ impl Test {
         }
     }
 
-    /// How long silence must last, by the customer's cadence.
-    #[inline(never)]
-    fn threshold(&self, memory: Memory<'_>) -> i64 {
-        let Self::Rhythm { rhythm, words, default, thousandths, min, max, .. } = *self else { return NONE };
-        let cadence = memory.cadence(rhythm, words).unwrap_or(default);
-        memory::scaled(cadence, thousandths, min, max)
-    }
-
     /// The first instant after `at` at which silence alone turns it round; [`NONE`] if it never does.
-    #[inline]
     pub(super) fn flip_after(&self, memory: Memory<'_>, spot: Spot, at: i64) -> i64 {
-        let flip = match *self {
-            Self::Window { slot, window, .. } => memory.word(slot).saturating_add(window),
-            Self::Age { slot, bound, .. } => match memory.word(slot) {
-                NEVER => NONE,
-                from => from.saturating_add(bound),
-            },
-            Self::Rhythm { slot, .. } => match memory.word(slot) {
-                NEVER => NONE,
-                from => from.saturating_add(self.threshold(memory)),
-            },
-            Self::InStage(bound) => spot.since.saturating_add(bound),
-            Self::Active(class @ (Class::Contract | Class::Trial)) => next_edge(memory, class, at),
+        let flip = match self {
+            Self::Elapsed(elapsed) => elapsed.flip_after(memory, spot, at),
+            Self::Active(class @ (Class::Contract | Class::Trial)) => next_edge(memory, *class, at),
             _ => NONE,
         };
-        if flip > at && flip <= Timestamp::MAX.as_micros() { flip } else { NONE }
+        if flip <= Timestamp::MAX.as_micros() { flip } else { NONE }
     }
 
-    /// Not later than the first instant after `at` at which silence alone turns it round, and later than `at`: what
-    /// is cheap to know of [`Self::flip_after`]. Most customers act again before their cadence has to be looked at.
+    /// Not later than [`Self::flip_after`], and later than `at`.
     #[inline]
     pub(super) fn probe_after(&self, memory: Memory<'_>, spot: Spot, at: i64) -> i64 {
-        if let Self::Rhythm { slot, min, .. } = *self
-            && let earliest = memory.word(slot).saturating_add(min)
-            && at < earliest
-        {
-            return earliest;
+        match self {
+            Self::Elapsed(elapsed) => elapsed.probe_after(memory, spot, at),
+            _ => self.flip_after(memory, spot, at),
         }
-        self.flip_after(memory, spot, at)
     }
 
     /// Whether silence alone turns it round at this instant.
@@ -203,11 +213,8 @@ impl Test {
 
     /// The instant from which the time counts that turns it round at `at`.
     pub(super) fn counts_from(&self, memory: Memory<'_>, spot: Spot, at: i64) -> i64 {
-        match *self {
-            Self::Window { slot, .. } | Self::Age { slot, .. } | Self::Rhythm { slot, .. } => {
-                memory.word(slot)
-            }
-            Self::InStage(_) => spot.since,
+        match self {
+            Self::Elapsed(elapsed) => elapsed.from(memory, spot),
             // It began or ended at this instant.
             _ => at,
         }
