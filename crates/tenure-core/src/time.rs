@@ -157,6 +157,11 @@ impl LocalTime {
         Self { micros }
     }
 
+    /// The microseconds that the wall clock is past its own 1970-01-01T00:00:00.
+    pub(crate) const fn as_micros(self) -> i64 {
+        self.micros
+    }
+
     /// Midnight at the start of `date`.
     pub fn midnight(date: NaiveDate) -> Self {
         Self { micros: date.and_time(NaiveTime::MIN).and_utc().timestamp_micros() }

@@ -1,5 +1,6 @@
 //! A query made ready: a projection that follows each customer, and a report that adds them up.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,10 @@ pub struct Asked<C> {
     range: Range,
     standing: Option<Standing>,
     breakdown: Option<Breakdown>,
+    /// Whether nothing but the first value in range is of use.
+    first_value_alone: bool,
+    /// Whether facts are held until all of their instant are there, though the course needs no more than one.
+    holds: bool,
     units: UnitsOf,
     fingerprint: Fingerprint,
 }
@@ -46,7 +51,8 @@ enum UnitsOf {
 /// What is remembered of a customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskedState<S> {
-    /// The instant whose facts are held, until a later one comes.
+    /// The instant whose facts are held, until a later one comes: where the course takes facts of one instant together,
+    /// or the customer is asked as of it.
     at: Timestamp,
     held: Vec<Glance>,
     words: Words,
@@ -138,9 +144,14 @@ impl<C: Course> Asked<C> {
         let standing = Standing::new(lens.asks_customer(), breakdown.map(|by| by.scope), terms)?;
         let of_standing = standing.as_ref().map_or(Fingerprint([0; 32]), Standing::fingerprint);
         let fingerprint =
-            Fingerprint::of("query", 1, &(query.to_json(), of_standing.0, course.fingerprint().0));
+            Fingerprint::of("query", 2, &(query.to_json(), of_standing.0, course.fingerprint().0));
         let range = query.frame.range().map_err(|error| QueryError::new("from", error.to_string()))?;
-        Ok(Self { course, lens, range, standing, breakdown: breakdown.cloned(), units, fingerprint })
+        let first_value_alone = breakdown.is_some_and(|by| by.attribution == Attribution::FirstTouch)
+            && units == UnitsOf::Customer
+            && !course.keeps_values();
+        let breakdown = breakdown.cloned();
+        let holds = standing.is_some() || units != UnitsOf::Customer;
+        Ok(Self { course, lens, range, standing, breakdown, first_value_alone, holds, units, fingerprint })
     }
 
     /// The same, where another range decides whose values count: that of the buckets that are shown.
@@ -160,7 +171,7 @@ impl<C: Course> Asked<C> {
         let standing = Standing::new(lens.asks_customer(), scope, terms)?;
         let of_standing = standing.as_ref().map_or(Fingerprint([0; 32]), Standing::fingerprint);
         let fingerprint = Fingerprint::of("query", 1, &(self.fingerprint.0, of_standing.0));
-        Ok(Self { lens, standing, fingerprint, ..self })
+        Ok(Self { lens, holds: self.holds || standing.is_some(), standing, fingerprint, ..self })
     }
 
     /// How one history is walked through.
@@ -170,37 +181,67 @@ impl<C: Course> Asked<C> {
 
     /// Takes in the facts that are held.
     fn close(&self, state: &mut AskedState<C::State>) {
-        if state.held.is_empty() {
-            return;
-        }
         if let Some((standing, of_customer)) = self.standing.as_ref().zip(state.standing.as_ref()) {
             self.settle(standing, of_customer, state.at, &mut state.held, &mut state.words);
         }
-        if self.breakdown.is_some() {
+        if self.breakdown.is_some() && self.wants_value(state) {
             self.touch(&mut state.touch, state.at, &state.held);
         }
         match self.units {
             _ if state.held.is_empty() => {}
             UnitsOf::Customer => self.course.pass(&mut state.whole, state.at, &state.held),
             UnitsOf::Values => state.collected.extend(state.held.iter().map(|glance| (state.at, *glance))),
-            UnitsOf::Parts => {
-                let by_value =
-                    self.breakdown.as_ref().is_some_and(|by| by.attribution == Attribution::AllEvents);
-                let mut parts: BTreeMap<(Word, Word), Vec<Glance>> = BTreeMap::new();
-                for glance in &state.held {
-                    let value = if by_value { glance.value } else { Word::NONE };
-                    parts.entry((glance.key, value)).or_default().push(*glance);
-                }
-                for (part, facts) in parts {
-                    let state_of = state.parts.entry(part).or_insert_with(|| self.course.begin());
-                    self.course.pass(state_of, state.at, &facts);
-                }
-            }
+            UnitsOf::Parts => self.part(state),
         }
         state.held.clear();
     }
 
+    /// Takes in the facts that are held, each for the history that it is of.
+    #[inline(never)]
+    fn part(&self, state: &mut AskedState<C::State>) {
+        let by_value = self.breakdown.as_ref().is_some_and(|by| by.attribution == Attribution::AllEvents);
+        let mut parts: BTreeMap<(Word, Word), Vec<Glance>> = BTreeMap::new();
+        for glance in &state.held {
+            let value = if by_value { glance.value } else { Word::NONE };
+            parts.entry((glance.key, value)).or_default().push(*glance);
+        }
+        for (part, facts) in parts {
+            let state_of = state.parts.entry(part).or_insert_with(|| self.course.begin());
+            self.course.pass(state_of, state.at, &facts);
+        }
+    }
+
+    /// Looks at a fact, which is lent as a copy, so that the fold's loop need not have every fact in memory.
+    #[inline(never)]
+    fn look(&self, state: &mut AskedState<C::State>, fact: EventView<'_>) {
+        if let Some(glance) = self.lens.look(&fact, self.wants_value(state), &mut state.words) {
+            self.take(state, fact.occurred_at, glance);
+        }
+    }
+
+    /// Takes in a fact, or holds it.
+    #[expect(clippy::inline_always, reason = "part of the fold's loop")]
+    #[inline(always)]
+    fn take(&self, state: &mut AskedState<C::State>, at: Timestamp, glance: Glance) {
+        if C::TOGETHER || self.holds {
+            self.reach(state, at);
+            state.held.push(glance);
+            return;
+        }
+        if self.breakdown.is_some() && self.wants_value(state) {
+            self.touch(&mut state.touch, at, &[glance]);
+        }
+        self.course.step(&mut state.whole, at, glance);
+    }
+
+    /// Whether the value of a fact may still be of use.
+    #[inline]
+    const fn wants_value(&self, state: &AskedState<C::State>) -> bool {
+        !(self.first_value_alone && state.touch.is_some())
+    }
+
     /// Asks the customer, as of the instant, what the facts could not tell.
+    #[inline(never)]
     fn settle(
         &self,
         standing: &Standing,
@@ -223,6 +264,7 @@ impl<C: Course> Asked<C> {
     }
 
     /// Remembers the first or the last value in range.
+    #[inline(never)]
     fn touch(&self, touch: &mut Word, at: Timestamp, facts: &[Glance]) {
         if !self.range.holds(at) {
             return;
@@ -285,11 +327,22 @@ impl<C: Course> Asked<C> {
         alone.outcomes(&state, as_of)
     }
 
+    /// Follows the customer with a fact. What is held was seen before it.
+    #[inline(never)]
+    fn stand(&self, standing: &Standing, state: &mut AskedState<C::State>, fact: EventView<'_>) {
+        self.reach(state, fact.occurred_at);
+        if let Some(of_customer) = state.standing.as_mut() {
+            standing.apply(of_customer, &fact);
+        }
+    }
+
     /// Goes on to an instant.
     #[inline]
     fn reach(&self, state: &mut AskedState<C::State>, at: Timestamp) {
         if at > state.at {
-            self.close(state);
+            if !state.held.is_empty() {
+                self.close(state);
+            }
             state.at = at;
         }
     }
@@ -312,27 +365,31 @@ impl<C: Course> Projection for Asked<C> {
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be written to memory to be read again"
+    )]
+    #[inline(always)]
     fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
         if let Some(standing) = &self.standing {
-            // What is held was seen before this fact.
-            self.reach(state, fact.occurred_at);
-            if let Some(of_customer) = state.standing.as_mut() {
-                standing.apply(of_customer, fact);
-            }
+            self.stand(standing, state, *fact);
         }
-        if !self.lens.kinds().contains(fact.kind) {
+        let meant = self.lens.meant(fact.kind);
+        if meant.is_nothing() {
             return;
         }
-        if let Some(glance) = self.lens.look(fact, &mut state.words) {
-            self.reach(state, fact.occurred_at);
-            state.held.push(glance);
+        if meant.more || self.lens.has_value() && self.wants_value(state) {
+            self.look(state, *fact);
+        } else {
+            self.take(state, fact.occurred_at, Glance::of(fact, meant.sure));
         }
     }
 
     fn view(&self, state: &Self::State, as_of: Timestamp) -> Self::View {
-        let mut state = state.clone();
-        self.close(&mut state);
+        let mut state = Cow::Borrowed(state);
+        if !state.held.is_empty() {
+            self.close(state.to_mut());
+        }
         let text = |word| Box::from(state.words.text(word));
         let collected = state.collected.iter().map(|(at, glance)| Collected {
             at: *at,

@@ -62,48 +62,62 @@ pub struct Buckets {
     clock: LocalClock,
     period: Period,
     week_start: WeekStart,
-    /// For each stretch of 28 days from 1970 to 2100 the month in which it begins and the day on which the next one
-    /// does: folds ask once a fact. Nothing for shorter periods.
-    months: Arc<[(i64, i32)]>,
+    /// For each stretch of time from 1970 to 2100 the bucket in which it begins and the instant, in microseconds, at which
+    /// the next one does: folds ask once a fact. None where a clock was put back over that; nothing for short periods.
+    stretches: Arc<[Option<(i64, i64)>]>,
 }
 
-/// No month is shorter, so at most one begins inside a stretch.
-const STRETCH: usize = 28;
+/// How long a stretch is, as a power of two: 25 days. No month is shorter, so at most one begins inside.
+const STRETCH: u32 = 41;
+
+/// The stretch in which the year 2100 ends.
+const LAST_STRETCH: i64 = 4_133_980_800_000_000 >> STRETCH;
 
 impl Buckets {
     /// The buckets of one length in a zone.
     pub fn new(period: Period, week_start: WeekStart, zone: Zone) -> Self {
-        let days = if period >= Period::Month { 0..47_880 } else { 0..0 };
-        let months = days.step_by(STRETCH).map(|day| {
-            let first = date_of(day);
-            let left = i32::from(first.num_days_in_month()) - i32::try_from(first.day0()).unwrap_or_default();
-            (month(first), day + left)
-        });
-        Self { clock: LocalClock::new(zone), period, week_start, months: months.collect() }
+        let buckets = Self { clock: LocalClock::new(zone), period, week_start, stretches: Arc::default() };
+        let stretches = if period >= Period::Month { 0..LAST_STRETCH } else { 0..0 };
+        let stretches = stretches.map(|place| buckets.stretch(place)).collect();
+        Self { stretches, ..buckets }
     }
 
-    /// Months since the year 0.
-    #[inline]
-    fn month(&self, at: Timestamp) -> i64 {
-        let day = self.clock.day(at);
-        let stretch = usize::try_from(day).ok().and_then(|day| self.months.get(day / STRETCH));
-        match stretch {
-            Some((month, next)) => month + i64::from(day >= *next),
-            None => month(date_of(day)),
+    fn stretch(&self, place: i64) -> Option<(i64, i64)> {
+        let (from, to) = (place << STRETCH, (place + 1) << STRETCH);
+        let number = self.on_the_calendar(Timestamp::from_micros(from)?);
+        // The first instant behind another at which a bucket begins, or, where a clock is put back, the one before it.
+        let turn = |number, after| {
+            let day = self.local_start(number).as_micros().div_euclid(DAY);
+            self.clock.turn_after(day, after).filter(|at| *at < to)
+        };
+        match (turn(number, from), turn(number + 1, from)) {
+            (None, None) => Some((number, i64::MAX)),
+            (None, Some(next)) if turn(number + 1, next).is_none() => Some((number, next)),
+            _ => None,
         }
     }
 
     /// The number of the bucket that holds an instant. It grows with the instant, by one from bucket to bucket.
     #[inline]
     pub fn number(&self, at: Timestamp) -> i64 {
+        let micros = at.as_micros();
+        let stretch = usize::try_from(micros >> STRETCH).ok().and_then(|place| self.stretches.get(place));
+        match stretch {
+            Some(Some((number, next))) => number + i64::from(micros >= *next),
+            _ => self.on_the_calendar(at),
+        }
+    }
+
+    fn on_the_calendar(&self, at: Timestamp) -> i64 {
+        let day = || self.clock.day(at);
         match self.period {
             Period::Hour => self.clock.micros(at).div_euclid(HOUR),
-            Period::Day => i64::from(self.clock.day(at)),
+            Period::Day => i64::from(day()),
             // The first of January 1970 was a Thursday.
-            Period::Week => (i64::from(self.clock.day(at)) + self.days_of_the_week_before()).div_euclid(7),
-            Period::Month => self.month(at),
-            Period::Quarter => self.month(at).div_euclid(3),
-            Period::Year => self.month(at).div_euclid(12),
+            Period::Week => (i64::from(day()) + self.days_of_the_week_before()).div_euclid(7),
+            Period::Month => month(date_of(day())),
+            Period::Quarter => month(date_of(day())).div_euclid(3),
+            Period::Year => month(date_of(day())).div_euclid(12),
         }
     }
 
@@ -257,6 +271,23 @@ mod tests {
             let last = Timestamp::from_micros(next.as_micros() - 1).unwrap();
             prop_assert_eq!(buckets.number(last), number);
             prop_assert!(buckets.is_over(number, last) && !buckets.is_over(number, at.min(start)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_say_what_the_calendar_says(
+            zone in prop::sample::select(vec!["UTC", "America/St_Johns", "Pacific/Apia", "Pacific/Kwajalein", "Asia/Beirut"]),
+            period in prop::sample::select(vec![Period::Month, Period::Quarter, Period::Year]),
+            instants in prop::collection::vec(0..=5_000_000_000_000_000_i64, 64),
+        ) {
+            let buckets = Buckets::new(period, WeekStart::Monday, zone.parse().unwrap());
+            let edges = buckets.stretches.iter().flatten().flat_map(|(_, next)| [next - 1, *next]);
+            // The clocks of Newfoundland were put back over midnight, to October, at one minute past it.
+            let put_back = (0..180).map(|minute| 1_257_040_800_000_000 + minute * 60_000_000);
+            for at in instants.iter().copied().chain(edges).chain(put_back).filter_map(Timestamp::from_micros) {
+                prop_assert_eq!(buckets.number(at), buckets.on_the_calendar(at), "{}", at);
+            }
         }
     }
 

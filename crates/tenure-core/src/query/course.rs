@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 
 /// A kind of query: how it walks through one history, what it makes of it, and how that adds up.
 ///
-/// Histories come instant by instant, each with all its facts: those of one instant have no order among them but that of
-/// their ids. A history is a customer's, or, by `count_by`, that of a value.
+/// Histories come instant by instant: the facts of one instant have no order among them but that of their ids. A history
+/// is a customer's, or, by `count_by`, that of a value.
 ///
 /// # Laws
 /// `merge` is associative and commutative, and adding outcomes one by one is merging sums of one outcome each.
@@ -24,14 +24,29 @@ pub trait Course: Clone + core::fmt::Debug + Send + Sync {
     /// What a caller reads.
     type Answer: Serialize;
 
+    /// Whether the facts of one instant mean something together, so that they are held until all are there.
+    const TOGETHER: bool = false;
+
     /// The state before the first instant.
     fn begin(&self) -> Self::State;
 
+    /// Takes in the next fact.
+    fn step(&self, state: &mut Self::State, at: Timestamp, fact: Glance);
+
     /// Takes in all facts of the next instant, at least one, in the order of their ids.
-    fn pass(&self, state: &mut Self::State, at: Timestamp, facts: &[Glance]);
+    fn pass(&self, state: &mut Self::State, at: Timestamp, facts: &[Glance]) {
+        for fact in facts {
+            self.step(state, at, *fact);
+        }
+    }
 
     /// What the history comes to at an instant that is not earlier than its last fact; none where it is of no account.
     fn outcome(&self, state: &Self::State, words: &Words, as_of: Timestamp) -> Option<Self::Outcome>;
+
+    /// Whether it remembers the values of facts, for [`value`](Self::value).
+    fn keeps_values(&self) -> bool {
+        false
+    }
 
     /// The value that an outcome is counted under, where the kind knows better than the customer's first or last one.
     fn value(&self, outcome: &Self::Outcome) -> Option<Word> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::breakdown::{Breakdown, BreakdownScope};
 use super::selector::{Filter, Scope, Selector, Where};
 use super::standing::text_of;
-use crate::event::{EventView, Kind, KindSet};
+use crate::event::{EventView, Kind};
 use crate::id::EventId;
 use crate::money::Money;
 use crate::projection::profile::ProfileView;
@@ -67,6 +67,13 @@ pub struct Glance {
 }
 
 impl Glance {
+    /// A fact of which nothing but the selectors is asked.
+    #[inline]
+    pub(super) const fn of(fact: &EventView<'_>, met: u64) -> Self {
+        let (value, key, name) = (Word::NONE, Word::NONE, Word::NONE);
+        Self { id: fact.id, met, tests: 0, value, key, name, amount: fact.amount }
+    }
+
     /// The same with the words of another history, in which nothing is held constant.
     pub(super) const fn with_words(self, value: Word, name: Word) -> Self {
         Self { value, name, key: Word::NONE, ..self }
@@ -84,7 +91,6 @@ pub(super) enum Besides {
 /// What a query looks for in a fact.
 #[derive(Clone, Debug)]
 pub(super) struct Lens {
-    kinds: KindSet,
     /// What each kind means to the selectors, by its number: most facts are settled by it.
     by_kind: Vec<Meant>,
     besides: Besides,
@@ -102,11 +108,21 @@ pub(super) struct Lens {
 
 /// What a kind means to the selectors, one bit each.
 #[derive(Clone, Copy, Debug, Default)]
-struct Meant {
+pub(super) struct Meant {
     /// Those that take every fact of it.
-    sure: u64,
+    pub sure: u64,
     /// Those that have to look at the fact.
     perhaps: u64,
+    /// Whether there is more to see than the kind, but for the value that the answer is broken down by.
+    pub more: bool,
+}
+
+impl Meant {
+    /// Whether facts of the kind are of no use at all.
+    #[inline]
+    pub(super) const fn is_nothing(self) -> bool {
+        self.sure == 0 && !self.more
+    }
 }
 
 /// A selector: what can be seen in the fact, and what is to be asked of the customer.
@@ -197,11 +213,6 @@ impl Lens {
                 Sight { fact: selector.with_leaves(of(Scope::Fact)).compile(), customer: of(Scope::Customer) }
             })
             .collect();
-        let besides_kinds = Kind::ALL.iter().copied().filter(|kind| match besides {
-            Besides::None => false,
-            Besides::All => *kind != Kind::Foreign,
-        });
-        let met = |kind: &Kind| selectors.iter().any(|sight| sight.fact.kinds().contains(*kind));
         let mut by_kind = vec![Meant::default(); Kind::ALL.len() + 1];
         for kind in Kind::ALL {
             let Some(meant) = by_kind.get_mut(*kind as usize) else { continue };
@@ -217,7 +228,6 @@ impl Lens {
             .map(|breakdown| breakdown.property.clone().unwrap_or_default());
         let mut tests = 0;
         Self {
-            kinds: Kind::ALL.iter().copied().filter(met).chain(besides_kinds).collect(),
             by_kind,
             besides,
             filter: Sieve::new(filter, &mut tests),
@@ -228,22 +238,31 @@ impl Lens {
             names: false,
             selectors,
         }
+        .ready()
+    }
+
+    /// The same, where each kind says whether there is more to see.
+    fn ready(mut self) -> Self {
+        let all = self.besides == Besides::All;
+        let more = !self.filter.passes_all() || !self.more.is_empty() || self.key.is_some() || self.names;
+        for kind in Kind::ALL {
+            if let Some(meant) = self.by_kind.get_mut(*kind as usize) {
+                let is_met = meant.sure != 0 || meant.perhaps != 0;
+                meant.more = meant.perhaps != 0 || all || is_met && more;
+            }
+        }
+        self
     }
 
     /// The same, where each fact has its name with it.
     pub(super) fn with_names(self) -> Self {
-        Self { names: true, ..self }
+        Self { names: true, ..self }.ready()
     }
 
     /// The same, where each fact has a bit for each of these filters that it passes, above those of the selectors.
     pub(super) fn with_filters(mut self, filters: &[&Filter]) -> Self {
         self.more = filters.iter().map(|filter| Sieve::new(filter, &mut self.tests)).collect();
-        self
-    }
-
-    /// The kinds of facts that are worth a look.
-    pub(super) const fn kinds(&self) -> KindSet {
-        self.kinds
+        self.ready()
     }
 
     /// Whether anything is asked of the customer's profile.
@@ -253,12 +272,22 @@ impl Lens {
             || self.selectors.iter().any(|sight| !sight.customer.is_empty())
     }
 
-    /// What a fact of one of [these kinds](Self::kinds) shows; none if it is of no use. What is to be asked of the
-    /// customer is [asked later](Self::settle).
+    /// What its kind says of a fact, before anybody looks at it.
     #[inline]
-    pub(super) fn look(&self, fact: &EventView<'_>, words: &mut Words) -> Option<Glance> {
-        let Meant { sure: mut met, mut perhaps } =
-            self.by_kind.get(fact.kind as usize).copied().unwrap_or_default();
+    pub(super) fn meant(&self, kind: Kind) -> Meant {
+        self.by_kind.get(kind as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether an answer is broken down by a value of facts.
+    #[inline]
+    pub(super) const fn has_value(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// What a fact shows, with the value that the answer is broken down by where that is wanted; none if it is of no use.
+    /// What is to be asked of the customer is [asked later](Self::settle).
+    pub(super) fn look(&self, fact: &EventView<'_>, wants_value: bool, words: &mut Words) -> Option<Glance> {
+        let Meant { sure: mut met, mut perhaps, .. } = self.meant(fact.kind);
         while perhaps != 0 {
             let place = perhaps.trailing_zeros();
             let matches = self.selectors.get(place as usize).is_some_and(|sight| sight.fact.matches(fact));
@@ -283,7 +312,10 @@ impl Lens {
                 met |= u64::from(sieve.passes_fact(fact)) << place;
             }
         }
-        let value = self.value.as_deref().map_or(Word::NONE, |name| value_of(fact, name, words));
+        let value = match &self.value {
+            Some(name) if wants_value => value_of(fact, name, words),
+            _ => Word::NONE,
+        };
         let key = match &self.key {
             None => Word::NONE,
             Some(name) => Some(value_of(fact, name, words)).filter(|key| key.is_some())?,

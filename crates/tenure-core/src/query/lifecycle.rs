@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::asked::Asked;
 use super::breakdown::{Breakdown, CountBy, check_without_steps};
 use super::bucket::{Buckets, Period, Span, WeekStart};
+use super::bucket_set::BucketSet;
 use super::course::Course;
 use super::lens::{Besides, Glance, Words};
 use super::selector::Selector;
@@ -81,8 +82,7 @@ const BIRTH: u64 = 2;
 /// The buckets in which somebody was active, of the range and the one before it, and that of the birth.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LifecycleState {
-    /// Ascending, each once.
-    active: Vec<i64>,
+    active: BucketSet,
     born: Option<i64>,
 }
 
@@ -162,32 +162,33 @@ impl Course for LifecycleCourse {
         LifecycleState::default()
     }
 
-    #[inline]
-    fn pass(&self, state: &mut LifecycleState, at: Timestamp, facts: &[Glance]) {
-        let met = facts.iter().fold(0, |met, fact| met | fact.met);
+    #[expect(clippy::inline_always, reason = "part of the fold's loop")]
+    #[inline(always)]
+    fn step(&self, state: &mut LifecycleState, at: Timestamp, fact: Glance) {
         let birth = if self.basis == NewBasis::FirstEvent { ACTIVE } else { BIRTH };
         let bucket = self.span.buckets().number(at);
-        if met & birth != 0 {
+        if fact.met & birth != 0 {
             state.born.get_or_insert(bucket);
         }
         // One before the range is looked back to.
         let counts = self.span.holds(bucket) || self.span.holds(bucket + 1);
-        if met & ACTIVE != 0 && counts && state.active.last() != Some(&bucket) {
-            state.active.push(bucket);
+        if fact.met & ACTIVE != 0 && counts {
+            state.active.insert(bucket);
         }
     }
 
     fn outcome(&self, state: &LifecycleState, _: &Words, _: Timestamp) -> Option<Self::Outcome> {
         let mut moves = Vec::new();
         let mut before = None;
-        for (place, bucket) in state.active.iter().copied().enumerate() {
+        let mut active = state.active.iter().peekable();
+        while let Some(bucket) = active.next() {
             let movement = match before {
                 _ if state.born == Some(bucket) => Movement::New,
                 Some(before) if before + 1 == bucket => Movement::Returning,
                 _ => Movement::Resurrecting,
             };
             moves.push((bucket, movement));
-            if state.active.get(place + 1) != Some(&(bucket + 1)) {
+            if active.peek() != Some(&(bucket + 1)) {
                 moves.push((bucket + 1, Movement::Dormant));
             }
             before = Some(bucket);

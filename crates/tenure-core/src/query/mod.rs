@@ -6,6 +6,7 @@
 mod asked;
 mod breakdown;
 mod bucket;
+mod bucket_set;
 mod course;
 mod frame;
 mod funnel;

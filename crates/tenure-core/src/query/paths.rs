@@ -273,7 +273,7 @@ impl Query {
 
 impl PathsCourse {
     /// Takes the next fact of those that paths are made of.
-    fn step(&self, state: &mut PathsState, at: Timestamp, name: Word) {
+    fn prolong(&self, state: &mut PathsState, at: Timestamp, name: Word) {
         let PathsState { latest, growing, done, .. } = state;
         match self.direction {
             PathDirection::Before => match latest.back_mut() {
@@ -353,27 +353,25 @@ impl Course for PathsCourse {
         PathsState::default()
     }
 
-    fn pass(&self, state: &mut PathsState, at: Timestamp, facts: &[Glance]) {
+    fn step(&self, state: &mut PathsState, at: Timestamp, fact: Glance) {
         let first_alone = self.anchors == Anchors::First;
-        for fact in facts {
-            let waits = !(first_alone && state.anchored);
-            let of_path = fact.met & (BY_CUSTOMER | PASSES) == BY_CUSTOMER | PASSES;
-            // An anchor is no part of its own path: after it come later facts, before it earlier ones.
-            if of_path && self.direction == PathDirection::After {
-                self.step(state, at, fact.name);
+        let waits = !(first_alone && state.anchored);
+        let of_path = fact.met & (BY_CUSTOMER | PASSES) == BY_CUSTOMER | PASSES;
+        // An anchor is no part of its own path: after it come later facts, before it earlier ones.
+        if of_path && self.direction == PathDirection::After {
+            self.prolong(state, at, fact.name);
+        }
+        if waits && fact.met & ANCHOR != 0 && self.range.holds(at) {
+            state.anchored = true;
+            self.anchor(state, at, u8::try_from(fact.met >> GROUPS).unwrap_or(0));
+            if first_alone {
+                state.latest.clear();
             }
-            if waits && fact.met & ANCHOR != 0 && self.range.holds(at) {
-                state.anchored = true;
-                self.anchor(state, at, u8::try_from(fact.met >> GROUPS).unwrap_or(0));
-                if first_alone {
-                    state.latest.clear();
-                }
-            } else if !waits {
-                continue;
-            }
-            if of_path && self.direction == PathDirection::Before && !(first_alone && state.anchored) {
-                self.step(state, at, fact.name);
-            }
+        } else if !waits {
+            return;
+        }
+        if of_path && self.direction == PathDirection::Before && !(first_alone && state.anchored) {
+            self.prolong(state, at, fact.name);
         }
     }
 

@@ -172,30 +172,33 @@ impl Course for RepurchaseCourse {
         RepurchaseState { purchases: 0, first: none, second: none, nth: none, next: none, value: Word::NONE }
     }
 
-    #[inline]
-    fn pass(&self, state: &mut RepurchaseState, at: Timestamp, facts: &[Glance]) {
-        for fact in facts.iter().filter(|fact| fact.met != 0) {
-            // One more than the nth is all that is asked about.
-            if state.purchases > self.nth {
-                return;
-            }
-            state.purchases += 1;
-            match state.purchases {
-                1 => (state.first, state.value) = (at, fact.value),
-                2 => state.second = at,
-                _ => {}
-            }
-            if state.purchases == self.nth {
-                state.nth = at;
-            } else if state.purchases > self.nth {
-                state.next = at;
-            }
+    #[expect(clippy::inline_always, reason = "part of the fold's loop")]
+    #[inline(always)]
+    fn step(&self, state: &mut RepurchaseState, at: Timestamp, fact: Glance) {
+        // One more than the nth is all that is asked about.
+        if state.purchases > self.nth {
+            return;
+        }
+        state.purchases += 1;
+        match state.purchases {
+            1 => (state.first, state.value) = (at, fact.value),
+            2 => state.second = at,
+            _ => {}
+        }
+        if state.purchases == self.nth {
+            state.nth = at;
+        } else if state.purchases > self.nth {
+            state.next = at;
         }
     }
 
     fn outcome(&self, state: &RepurchaseState, _: &Words, _: Timestamp) -> Option<RepurchaseState> {
         let in_range = state.purchases > 0 && self.span.holds(self.span.buckets().number(state.first));
         in_range.then(|| state.clone())
+    }
+
+    fn keeps_values(&self) -> bool {
+        true
     }
 
     fn value(&self, outcome: &RepurchaseState) -> Option<Word> {

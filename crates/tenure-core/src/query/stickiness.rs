@@ -107,9 +107,9 @@ impl Course for StickinessCourse {
         StickinessState { buckets: 0, last: None, value: Word::NONE }
     }
 
-    #[inline]
-    fn pass(&self, state: &mut StickinessState, at: Timestamp, facts: &[Glance]) {
-        let Some(active) = facts.iter().find(|fact| fact.met != 0) else { return };
+    #[expect(clippy::inline_always, reason = "part of the fold's loop")]
+    #[inline(always)]
+    fn step(&self, state: &mut StickinessState, at: Timestamp, active: Glance) {
         let bucket = self.span.buckets().number(at);
         if state.last == Some(bucket) || !self.span.holds(bucket) {
             return;
@@ -123,6 +123,10 @@ impl Course for StickinessCourse {
 
     fn outcome(&self, state: &StickinessState, _: &Words, _: Timestamp) -> Option<StickinessState> {
         state.last.map(|_| state.clone())
+    }
+
+    fn keeps_values(&self) -> bool {
+        true
     }
 
     fn value(&self, outcome: &StickinessState) -> Option<Word> {

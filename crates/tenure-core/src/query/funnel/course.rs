@@ -120,6 +120,18 @@ impl FunnelCourse {
         Some(Seen { fact: Filled { at, id: glance.id, value: glance.value }, met, entry })
     }
 
+    /// Takes in several facts of one instant.
+    #[inline(never)]
+    fn pass_tied(&self, state: &mut FunnelState, at: Timestamp, facts: &[Glance]) {
+        let seen: Vec<Seen> = facts.iter().filter_map(|glance| self.see(state, at, glance)).collect();
+        match &mut state.road {
+            Road::Ordered(road) if self.plan.strictly_later => road.pass_each(&self.plan, &seen),
+            Road::Ordered(road) => road.pass_any(&self.plan, &seen),
+            Road::Strict(road) => road.pass(&self.plan, at, &seen),
+            Road::Window(road) => road.pass(&self.plan, at, &seen),
+        }
+    }
+
     /// What entries came to and what is on its way, as an outcome.
     fn close(&self, mut tally: Tally, trials: Vec<Trial>, as_of: Timestamp) -> Option<FunnelOutcome> {
         let plan = &self.plan;
@@ -144,6 +156,8 @@ impl Course for FunnelCourse {
     type Sum = FunnelSum;
     type Answer = FunnelAnswer;
 
+    const TOGETHER: bool = true;
+
     fn begin(&self) -> FunnelState {
         let plan = &self.plan;
         // Only the best entry counts, and nothing behind a chain can change it.
@@ -158,24 +172,23 @@ impl Course for FunnelCourse {
         FunnelState { met: 0, entered: false, road }
     }
 
-    #[inline]
-    fn pass(&self, state: &mut FunnelState, at: Timestamp, facts: &[Glance]) {
-        if let [glance] = facts {
-            if let Some(seen) = self.see(state, at, glance) {
-                match &mut state.road {
-                    Road::Ordered(road) => road.pass_each(&self.plan, &[seen]),
-                    Road::Strict(road) => road.pass(&self.plan, at, &[seen]),
-                    Road::Window(road) => road.pass(&self.plan, at, &[seen]),
-                }
-            }
-            return;
-        }
-        let seen: Vec<Seen> = facts.iter().filter_map(|glance| self.see(state, at, glance)).collect();
+    #[expect(clippy::inline_always, reason = "for every fact of a fold")]
+    #[inline(always)]
+    fn step(&self, state: &mut FunnelState, at: Timestamp, fact: Glance) {
+        let Some(seen) = self.see(state, at, &fact) else { return };
         match &mut state.road {
-            Road::Ordered(road) if self.plan.strictly_later => road.pass_each(&self.plan, &seen),
-            Road::Ordered(road) => road.pass_any(&self.plan, &seen),
-            Road::Strict(road) => road.pass(&self.plan, at, &seen),
-            Road::Window(road) => road.pass(&self.plan, at, &seen),
+            Road::Ordered(road) => road.pass_each(&self.plan, &[seen]),
+            Road::Strict(road) => road.pass(&self.plan, at, &[seen]),
+            Road::Window(road) => road.pass(&self.plan, at, &[seen]),
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "for every fact of a fold")]
+    #[inline(always)]
+    fn pass(&self, state: &mut FunnelState, at: Timestamp, facts: &[Glance]) {
+        match facts {
+            [fact] => self.step(state, at, *fact),
+            _ => self.pass_tied(state, at, facts),
         }
     }
 
@@ -194,6 +207,10 @@ impl Course for FunnelCourse {
             Road::Window(road) => road.so_far(&self.plan),
         };
         self.close(tally, trials, as_of)
+    }
+
+    fn keeps_values(&self) -> bool {
+        self.by_step.is_some()
     }
 
     fn value(&self, outcome: &FunnelOutcome) -> Option<Word> {

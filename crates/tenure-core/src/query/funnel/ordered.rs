@@ -44,6 +44,7 @@ impl Ordered {
     }
 
     /// The chain that has reached the step before, if a fact now may follow it and its entry has not been here.
+    #[inline]
     fn follows(&self, plan: &Plan, step: usize, now: i64) -> bool {
         let Some(entry) = step.checked_sub(1).and_then(|before| self.entry(before)) else { return false };
         now - entry.occurred_at.as_micros() <= plan.window && self.entry(step) != Some(entry)
@@ -56,9 +57,11 @@ impl Ordered {
         let now = first.micros();
         let met = facts.iter().fold(0, |met, fact| met | fact.met);
         // From the last step to the first, so that a fact fills one.
-        for step in (1..plan.steps).rev() {
-            if met >> step & 1 == 1
-                && self.follows(plan, step, now)
+        let mut steps = met & plan.all_steps() & !1;
+        while let Some(step) = steps.checked_ilog2() {
+            steps &= !(1 << step);
+            let step = step as usize;
+            if self.follows(plan, step, now)
                 && let Some(seen) = facts.iter().find(|seen| seen.meets(step))
             {
                 self.advance(step, seen.fact);
@@ -70,7 +73,7 @@ impl Ordered {
     }
 
     /// Prolongs the chain of the step before.
-    #[inline]
+    #[inline(never)]
     fn advance(&mut self, step: usize, fact: Filled) {
         let Some((before, rest)) = self.chains.split_at_mut_checked(start(step)) else { return };
         let before = before.get(start(step - 1)..).unwrap_or_default();
@@ -83,6 +86,7 @@ impl Ordered {
     }
 
     /// Sets the chain of a step.
+    #[inline]
     fn set(&mut self, plan: &Plan, chain: &[Filled]) {
         let (Some(first), Some(step)) = (chain.first(), chain.len().checked_sub(1)) else { return };
         if self.chains.is_empty() {

@@ -184,6 +184,11 @@ fn first_time_only_is_the_first_in_the_whole_history() {
     let ask = json!({"steps": [{"event": "a", "first_time_only": true}, "b"], "from": "2020-09-13T12:26:45"});
     assert_eq!(counts(&ask, "a@4 a@6 b@7"), [0, 0]); // 5 seconds after the start of these tests
     assert_eq!(counts(&ask, "a@6 b@7"), [1, 1]);
+    // Also where facts outside of the range are not looked at else.
+    let mut events = ask.clone();
+    events["range"] = "events".into();
+    assert_eq!(counts(&events, "a@4 a@6 b@7"), [0, 0]);
+    assert_eq!(counts(&events, "a@6 b@7"), [1, 1]);
     let ask = json!({"steps": ["a", {"event": "b", "first_time_only": true}]});
     assert_eq!(counts(&ask, "b@0 a@1 b@2"), [1, 0]);
 }
@@ -292,9 +297,12 @@ fn pending_is_who_may_still_go_on() {
         let both = [("ann", "a@0 b@1"), ("bob", "a@0 b@1 x@2")];
         assert_eq!(answer_at(&strict, &both, "3")["pending"], json!(["shop:ann"]));
     }
-    let ask = json!({"exclusions": ["x"]});
-    let both = [("ann", "a@0 x@1"), ("bob", "a@0 x@1 a@2")];
-    assert_eq!(answer_at(&ask, &both, "3")["pending"], json!(["shop:bob"]));
+    // Nobody goes on by an entry that is tainted, whatever becomes of its steps.
+    for effect in ["drop_off", "discard"] {
+        let ask = json!({"exclusions": ["x"], "exclusion_effect": effect});
+        let both = [("ann", "a@0 x@1"), ("bob", "a@0 x@1 a@2"), ("cyd", "a@0 a@1 b@2 x@3")];
+        assert_eq!(answer_at(&ask, &both, "3")["pending"], json!(["shop:bob"]), "{effect}");
+    }
 }
 
 #[test]

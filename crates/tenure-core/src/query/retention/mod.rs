@@ -295,11 +295,12 @@ impl Course for RetentionCourse {
         }
     }
 
-    #[inline]
-    fn pass(&self, state: &mut RetentionState, at: Timestamp, facts: &[Glance]) {
+    #[expect(clippy::inline_always, reason = "part of the fold's loop")]
+    #[inline(always)]
+    fn step(&self, state: &mut RetentionState, at: Timestamp, fact: Glance) {
         match (self, state) {
-            (Self::Rows(course), RetentionState::Rows(state)) => course.pass(state, at, facts),
-            (Self::OneRow(course), RetentionState::OneRow(state)) => course.pass(state, at, facts),
+            (Self::Rows(course), RetentionState::Rows(state)) => course.step(state, at, fact),
+            (Self::OneRow(course), RetentionState::OneRow(state)) => course.step(state, at, fact),
             // Never: each begins with its own state.
             _ => {}
         }
@@ -311,6 +312,13 @@ impl Course for RetentionCourse {
             RetentionState::OneRow(state) => state.counts(),
         };
         counts.then(|| state.clone())
+    }
+
+    fn keeps_values(&self) -> bool {
+        match self {
+            Self::Rows(course) => course.keeps_values(),
+            Self::OneRow(_) => true,
+        }
     }
 
     fn value(&self, outcome: &RetentionState) -> Option<Word> {

@@ -109,19 +109,13 @@ impl OneRowCourse {
         }
     }
 
-    #[inline]
-    pub(super) fn pass(&self, state: &mut OneRowState, at: Timestamp, facts: &[Glance]) {
-        let mut facts = facts.iter();
-        let start = match state.start {
-            Some(start) => start,
-            None => match facts.find(|fact| fact.met & START != 0) {
-                Some(fact) => *state.start.insert(self.start(at, fact.value)),
-                None => return,
-            },
+    pub(super) fn step(&self, state: &mut OneRowState, at: Timestamp, fact: Glance) {
+        let Some(start) = state.start else {
+            // The start itself is no return.
+            state.start = (fact.met & START != 0).then(|| self.start(at, fact.value));
+            return;
         };
-        // After the start itself, where it is one of these.
-        let returns = facts.filter(|fact| fact.met & RETURN != 0).count();
-        if !start.in_range || returns == 0 {
+        if !start.in_range || fact.met & RETURN == 0 {
             return;
         }
         let offset = match self.length {
@@ -129,10 +123,9 @@ impl OneRowCourse {
             Some(length) => (at.as_micros() - start.zero) / length,
         };
         let Some(offset) = u32::try_from(offset).ok().filter(|offset| self.shows(*offset)) else { return };
-        let returns = u32::try_from(returns).unwrap_or(u32::MAX);
         match state.returns.last_mut() {
-            Some((last, count)) if *last == offset => *count = count.saturating_add(returns),
-            _ => state.returns.push((offset, returns)),
+            Some((last, count)) if *last == offset => *count = count.saturating_add(1),
+            _ => state.returns.push((offset, 1)),
         }
     }
 

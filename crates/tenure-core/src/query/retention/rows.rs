@@ -146,48 +146,52 @@ impl RowsCourse {
         }
     }
 
-    #[inline]
-    pub(super) fn pass(&self, state: &mut RowsState, at: Timestamp, facts: &[Glance]) {
+    #[expect(clippy::inline_always, reason = "part of the fold's loop")]
+    #[inline(always)]
+    pub(super) fn step(&self, state: &mut RowsState, at: Timestamp, fact: Glance) {
         let recurring = self.mode == RetentionMode::Recurring;
         let bucket = self.span.buckets().number(at);
-        let (first, _) = match state.first {
-            Some(first) => first,
-            None => match facts.iter().find(|fact| fact.met & START != 0) {
-                Some(start) if !recurring || self.span.holds(bucket) => {
-                    *state.first.insert((bucket, start.value))
-                }
-                _ => return,
-            },
+        let first = match state.first {
+            Some((first, _)) => first,
+            None if fact.met & START != 0 && (!recurring || self.span.holds(bucket)) => {
+                state.first = Some((bucket, fact.value));
+                bucket
+            }
+            None => return,
         };
         let last_start = if recurring { self.span.end() - 1 } else { first };
         if !self.span.holds(first) || self.end_of_row(last_start).is_some_and(|end| bucket >= end) {
             return;
         }
-        let count =
-            |bit| facts.iter().fold(0_u32, |n, fact| n.saturating_add(u32::from(fact.met & bit != 0)));
-        let (starts, returns) = (count(START), count(RETURN));
-        match state.cells.last_mut() {
-            Some(cell) if cell.bucket == bucket => {
-                cell.starts = cell.starts.saturating_add(starts);
-                cell.returns = cell.returns.saturating_add(returns);
-            }
-            _ => state.cells.push(Cell { bucket, starts, returns }),
-        }
+        // Returns of the first bucket are not looked at, whether they come before or after the start.
+        let (is_start, is_return) = (fact.met & START != 0, fact.met & RETURN != 0 && bucket != first);
+        // The last cell is put back with the fact in it, or a new one comes behind it, without a branch: which of the two
+        // it is, is anybody's guess.
+        let last = state.cells.last().copied().unwrap_or(Cell { bucket, starts: 0, returns: 0 });
+        let same = last.bucket == bucket;
+        let before = if same { (last.starts, last.returns) } else { (0, 0) };
+        let (starts, returns) =
+            (before.0.saturating_add(is_start.into()), before.1.saturating_add(is_return.into()));
+        state.cells.truncate(state.cells.len().saturating_sub(same.into()));
+        state.cells.push(Cell { bucket, starts, returns });
         if self.measure == Measure::Sum {
-            for (fact, money) in facts.iter().filter_map(|fact| fact.amount.map(|money| (fact, money))) {
-                for (bit, is_return) in [(START, false), (RETURN, true)] {
-                    if fact.met & bit != 0 {
-                        let amounts = state.amounts.entry((bucket, is_return)).or_default();
-                        *amounts.entry(money.currency).or_default() += i128::from(money.minor);
-                    }
+            for (is_of, of_returns) in [(is_start, false), (is_return, true)] {
+                if let Some(money) = fact.amount.filter(|_| is_of) {
+                    let amounts = state.amounts.entry((bucket, of_returns)).or_default();
+                    *amounts.entry(money.currency).or_default() += i128::from(money.minor);
                 }
             }
         }
     }
 
-    /// That of the first start; who starts often has a value of the whole history.
+    /// Who starts often has a value of the whole history.
+    pub(super) fn keeps_values(&self) -> bool {
+        self.mode == RetentionMode::FirstTime
+    }
+
+    /// That of the first start.
     pub(super) fn value(&self, state: &RowsState) -> Option<Word> {
-        state.first.filter(|_| self.mode == RetentionMode::FirstTime).map(|(_, value)| value)
+        state.first.filter(|_| self.keeps_values()).map(|(_, value)| value)
     }
 
     pub(super) fn add(&self, sum: &mut RowsSum, state: &RowsState) {
