@@ -46,11 +46,15 @@ mod tests {
         #[test]
         fn it_holds_what_was_put_in_whatever_the_order(buckets in prop::collection::vec(-200_i64..200, 0..40)) {
             let mut set = BucketSet::default();
-            buckets.iter().for_each(|bucket| set.insert(*bucket));
+            for bucket in &buckets {
+                set.insert(*bucket);
+            }
             let expected: BTreeSet<i64> = buckets.iter().copied().collect();
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
             let mut backwards = BucketSet::default();
-            buckets.iter().rev().for_each(|bucket| backwards.insert(*bucket));
+            for bucket in buckets.iter().rev() {
+                backwards.insert(*bucket);
+            }
             prop_assert_eq!(set, backwards);
         }
     }
