@@ -12,7 +12,7 @@ use super::lens::{Besides, Glance, Lens, Word, Words};
 use super::selector::{Filter, Selector};
 use super::standing::{Standing, StandingState, Terms};
 use super::{Query, QueryError};
-use crate::event::EventView;
+use crate::event::{EventView, Lend};
 use crate::fold::{Fingerprint, Projection};
 use crate::report::{Report, Shown};
 use crate::time::Timestamp;
@@ -371,17 +371,27 @@ impl<C: Course> Projection for Asked<C> {
     )]
     #[inline(always)]
     fn apply(&self, state: &mut Self::State, fact: &EventView<'_>) {
+        self.apply_lent(state, fact);
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "part of the fold's loop, or every fact would be copied once more"
+    )]
+    #[inline(always)]
+    fn apply_lent<'a>(&self, state: &mut Self::State, fact: &impl Lend<'a>) {
+        let head = fact.head();
         if let Some(standing) = &self.standing {
-            self.stand(standing, state, *fact);
+            self.stand(standing, state, fact.view());
         }
-        let meant = self.lens.meant(fact.kind);
+        let meant = self.lens.meant(head.kind);
         if meant.is_nothing() {
             return;
         }
         if meant.more || self.lens.has_value() && self.wants_value(state) {
-            self.look(state, *fact);
+            self.look(state, fact.view());
         } else {
-            self.take(state, fact.occurred_at, Glance::of(fact, meant.sure));
+            self.take(state, head.occurred_at, Glance::of(head, meant.sure));
         }
     }
 

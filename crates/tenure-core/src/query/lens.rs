@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::breakdown::{Breakdown, BreakdownScope};
 use super::selector::{Filter, Scope, Selector, Where};
 use super::standing::text_of;
-use crate::event::{EventView, Kind};
+use crate::event::{EventView, Head, Kind};
 use crate::id::EventId;
 use crate::money::Money;
 use crate::projection::profile::ProfileView;
@@ -69,7 +69,7 @@ pub struct Glance {
 impl Glance {
     /// A fact of which nothing but the selectors is asked.
     #[inline]
-    pub(super) const fn of(fact: &EventView<'_>, met: u64) -> Self {
+    pub(super) const fn of(fact: Head, met: u64) -> Self {
         let (value, key, name) = (Word::NONE, Word::NONE, Word::NONE);
         Self { id: fact.id, met, tests: 0, value, key, name, amount: fact.amount }
     }
