@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         });
         if let Broken::ByValue { by_value } = report.finish(sum) {
             for (channel, answer) in by_value {
-                let counts = serde_json::to_value(answer)?["counts"].clone();
+                let counts = serde_json::to_value(answer)?.get("counts").cloned().unwrap_or_default();
                 let counts: Vec<u64> = serde_json::from_value(counts)?;
                 let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
                 println!("reached {channel}: {}", counts.join(" "));
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Facts as ClickHouse reads rows: numbers with the low byte first, texts with their length before them.
+/// Facts as `ClickHouse` reads rows: numbers with the low byte first, texts with their length before them.
 fn write(facts: &[Fact], path: &str) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     for fact in facts {
