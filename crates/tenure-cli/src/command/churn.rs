@@ -18,8 +18,8 @@ use tenure::core::{Policy, Timestamp};
 
 use crate::answer::Answer;
 use crate::args;
-use crate::command::churn_ahead::{self, Ahead, Folded, Model, Outlook};
-use crate::command::{Talk, stages};
+use crate::command::churn_ahead::{Ahead, Folded, Model, Outlook};
+use crate::command::{Talk, stages, survival};
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
@@ -36,7 +36,7 @@ pub fn run(args: &args::Churn, talk: Talk) -> Result<ExitCode, CliError> {
     let question = Question::open(&args.question)?;
     let bands: Vec<Band> =
         Band::ALL.into_iter().filter(|band| args.band.iter().any(|name| name == band.code())).collect();
-    let horizon = churn_ahead::horizon(args.horizon.as_deref())?;
+    let horizon = args.horizon.as_deref().map(survival::horizon).transpose()?;
     let model = args.model.as_deref().map(|path| Model::open(path, horizon, &question)).transpose()?;
     let outlook = Outlook { model, horizon };
     let asked = Asked { most: args.top, stage: args.stage.as_deref(), bands, outlook };

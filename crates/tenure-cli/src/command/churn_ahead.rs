@@ -11,7 +11,7 @@ use tenure::core::projection::recurring::Recurring;
 use tenure::core::report::churn::{WarningAnswer, Watched};
 use tenure::core::{Duration, Timestamp};
 
-use crate::command::{Talk, backtest, fit};
+use crate::command::{Talk, fit};
 use crate::error::CliError;
 use crate::lang::fill;
 use crate::question::Question;
@@ -201,12 +201,4 @@ impl Ahead<'_> {
         let of_hazard = self.pays.then(|| cell(one.and_then(|one| one.p_end)));
         of_model.chain(of_hazard).collect()
     }
-}
-
-/// The horizon that was asked for.
-///
-/// # Errors
-/// If it is none.
-pub fn horizon(asked: Option<&str>) -> Result<Option<Duration>, CliError> {
-    asked.map(|text| backtest::duration("--horizon", text)).transpose()
 }

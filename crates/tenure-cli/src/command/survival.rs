@@ -21,11 +21,7 @@ use crate::table::{Cell, Table, day_or_instant};
 /// # Errors
 /// Wrong usage or input, or a failing store.
 pub fn run(args: &args::Survival, talk: Talk) -> Result<ExitCode, CliError> {
-    let horizon = backtest::duration("--horizon", &args.horizon)?;
-    if horizon == Duration::ZERO {
-        return Err(CliError::input("--horizon 0 is no time ahead")
-            .hint("write a whole number and a unit, such as 90d"));
-    }
+    let horizon = horizon(&args.horizon)?;
     let question = Question::open(&args.question)?;
     let states = question.fold(&Recurring::new(question.policy.exchange()), talk)?;
     let as_of = question.as_of(&states);
@@ -46,6 +42,18 @@ pub fn run(args: &args::Survival, talk: Talk) -> Result<ExitCode, CliError> {
     answer.notes.extend(result.notes.iter().cloned());
     answer.print(args.question.format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A time ahead.
+///
+/// # Errors
+/// If it is none.
+pub fn horizon(text: &str) -> Result<Duration, CliError> {
+    match backtest::duration("--horizon", text)? {
+        Duration::ZERO => Err(CliError::input("--horizon 0 is no time ahead")
+            .hint("write a whole number and a unit, such as 90d")),
+        horizon => Ok(horizon),
+    }
 }
 
 /// What the probability to leave in a month depends on.

@@ -36,6 +36,8 @@ fn a_shop_without_subscriptions_and_a_horizon_of_nothing_are_told() {
     for wrong in ["0d", "soon"] {
         let ran = place.run(format!("survival --store cdnow.db --horizon {wrong}").split(' '));
         assert_eq!((ran.code, ran.err.contains("--horizon")), (Some(2), true), "{ran:?}");
+        let ran = place.run(format!("churn --store cdnow.db --horizon {wrong}").split(' '));
+        assert_eq!((ran.code, ran.err.contains("--horizon")), (Some(2), true), "{ran:?}");
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) trait Subject {
     /// Where it cannot be fitted.
     fn fit(&self, views: &[(CustomerId, Self::View)], at: Timestamp) -> Result<Self::Model, ForecastError>;
 
-    /// A customer at a cut; none of whom there is nothing to foretell. `state` is what is known of the customer's time to the
+    /// A customer at a cut; none of whom there is nothing to foretell. `came` is what is known of the customer's time to the
     /// last horizon.
     ///
     /// # Errors
